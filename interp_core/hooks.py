@@ -1,0 +1,95 @@
+"""Hook points by their canonical names, and the one way in which a technique runs a model.
+
+Hook-name strings exist only here. A run's interventions are applied by `forward`, so that no technique can forget
+them; hooks live inside one call and are gone after it, also after an error.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from interp_core.types import Intervention
+
+Hook = tuple[str, Callable[..., Tensor | None]]
+
+
+class HookedModel(Protocol):
+    """The narrow face of TransformerBridge that techniques see; HookedTransformer has it too."""
+
+    cfg: Any
+    """Shapes: `n_layers`, `n_heads`, `d_model`, `d_vocab`, `n_ctx`."""
+
+    def __call__(self, input: Tensor, /, **options: Any) -> Any: ...
+
+    def hooks(self, fwd_hooks: list[Hook]) -> Any: ...
+
+
+def pattern_hook(layer: int) -> str:
+    """`pattern`, `"batch head query_pos key_pos"`: attention after the softmax."""
+    return f"blocks.{layer}.attn.hook_pattern"
+
+
+@dataclass(frozen=True)
+class Forward:
+    """What one forward pass gave."""
+
+    output: Float[Tensor, "batch pos d_out"]
+    """Logits; the residual stream entering `stop_at_layer` where the pass stopped there."""
+    kept: dict[str, Tensor]
+    """Activations by hook name, as the interventions left them."""
+
+
+def as_hooks(interventions: Sequence[Intervention]) -> list[Hook]:
+    """The hooks that apply a run's interventions."""
+    assert not interventions, "no kind of intervention exists yet"
+    return []
+
+
+@torch.no_grad()
+def forward(
+    model: HookedModel,
+    tokens: Int[Tensor, "batch pos"],
+    interventions: Sequence[Intervention] = (),
+    *,
+    keep: Sequence[str] = (),
+    stop_at_layer: int | None = None,
+) -> Forward:
+    """One forward pass under a run's interventions, keeping the activations named in `keep`.
+
+    The Bridge's own `run_with_cache` is not used: it asks Hugging Face for every layer's attention and holds all of
+    it until the end, 4.5 GB at 2,048 tokens of the default model.
+
+    Args:
+        model: Hooked transformer in eval mode.
+        tokens: Token ids.
+        interventions: Those of the run.
+        keep: Canonical hook names.
+        stop_at_layer: Layers from this one on, and the unembedding, are not computed.
+    """
+    kept: dict[str, Tensor] = {}
+
+    def keeper(name: str) -> Hook:
+        def keep_activation(activation: Tensor, hook: object) -> None:
+            kept[name] = activation.detach()
+
+        return name, keep_activation
+
+    hooks = [*as_hooks(interventions), *(keeper(name) for name in keep)]
+    stop = {} if stop_at_layer is None else {"stop_at_layer": stop_at_layer}
+    with model.hooks(fwd_hooks=hooks):
+        output = model(tokens, **stop)
+    assert set(kept) == set(keep), f"hook points that never fired: {set(keep) - set(kept)}"
+    return Forward(output, kept)
+
+
+@torch.no_grad()
+def forward_next(
+    model: HookedModel, tokens: Int[Tensor, "batch pos"], past: Any, interventions: Sequence[Intervention] = ()
+) -> tuple[Float[Tensor, "batch pos d_vocab"], Any]:
+    """Logits of tokens that follow a prefix whose keys and values are in `past` (None at first), and the new `past`."""
+    with model.hooks(fwd_hooks=as_hooks(interventions)):
+        return model(tokens, return_type="logits_and_cache", use_cache=True, past_key_values=past)

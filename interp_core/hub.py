@@ -1,0 +1,116 @@
+"""Models from the Hugging Face hub: what is cached is used without asking; a hub that does not answer is said so.
+
+huggingface_hub does the fetching. What this adds: only safetensors and what a tokenizer needs, an answer within
+seconds when there is no network, and sentences instead of exceptions.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from pathlib import Path
+
+import httpx
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+)
+from tqdm.auto import tqdm
+
+from interp_core import catalogue
+from interp_core.errors import DiskError, HubError, UnknownModelError
+from interp_core.types import Progress
+
+_WANTED = ["*.json", "*.safetensors", "*.model", "merges.txt", "vocab.txt", "*.jinja"]
+_UNREACHABLE = (httpx.HTTPError, OfflineModeIsEnabled, ConnectionError, FutureTimeout, TimeoutError)
+ANSWER_WITHIN_S = 8.0
+
+
+def fetch(name: str, report: Callable[[Progress], None]) -> Path:
+    """Return the folder of a snapshot, from the cache or from the hub.
+
+    Raises:
+        UnknownModelError: The hub has no such repository.
+        HubError: The hub does not answer, or wants a licence accepted first.
+        DiskError: The cache cannot be written.
+    """
+    name = catalogue.aliases().get(name, name)
+    if name in catalogue.cached_names():
+        try:
+            return Path(snapshot_download(name, local_files_only=True, allow_patterns=_WANTED))
+        except (LocalEntryNotFoundError, EntryNotFoundError):
+            report(Progress(0.0, f"The cached copy of {name} is incomplete: asking the hub"))
+    total = download_bytes(name)
+    report(Progress(0.0, f"Downloading {name}: {total / 1e6:,.0f} MB"))
+    try:
+        return Path(snapshot_download(name, allow_patterns=_WANTED, tqdm_class=_reporting(report, name, total)))
+    except _UNREACHABLE as error:
+        raise _no_answer(name, error) from error
+    except OSError as error:
+        raise DiskError(f"{name} cannot be saved in {catalogue.hub_cache()} ({error.strerror or error}). Free some space.") from error
+
+
+def download_bytes(name: str) -> int:
+    """Bytes that a download of `name` moves, asked of the hub.
+
+    Raises:
+        UnknownModelError: The hub has no such repository.
+        HubError: The hub does not answer within seconds, refuses, or has no safetensors of this model.
+    """
+    name = catalogue.aliases().get(name, name)
+    asking = ThreadPoolExecutor(1, thread_name_prefix="hub")
+    try:
+        # A name server or a proxy that swallows packets is bounded here: the library's own limits are per attempt.
+        info = asking.submit(HfApi().model_info, name, files_metadata=True, timeout=5).result(ANSWER_WITHIN_S)
+    except GatedRepoError as error:
+        raise HubError(f"{name} is gated: accept its licence on the hub and log in with `hf auth login`.") from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise UnknownModelError(
+            f"The hub has no model {name!r}, or you have no access to it. Check the spelling, or search in the list."
+        ) from error
+    except HfHubHTTPError as error:
+        raise HubError(f"The hub refused to say what {name} holds ({error}). Try again later.") from error
+    except _UNREACHABLE as error:
+        raise _no_answer(name, error) from error
+    finally:
+        asking.shutdown(wait=False, cancel_futures=True)
+    sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+    if not any(file.endswith(".safetensors") for file in sizes):
+        raise HubError(f"{name} has no safetensors weights on the hub, and Hookscope opens no pickles. Pick another model.")
+    return sum(size for file, size in sizes.items() if any(Path(file).match(pattern) for pattern in _WANTED))
+
+
+def _no_answer(name: str, error: Exception) -> HubError:
+    return HubError(
+        f"{name} is not in the hub's cache on this machine, and the hub does not answer ({type(error).__name__}). "
+        "Check the network, or pick the default model or a local folder."
+    )
+
+
+def _reporting(report: Callable[[Progress], None], name: str, total: int) -> type[tqdm]:
+    """A progress bar class that reports bytes to us and draws nothing."""
+
+    class Reporting(tqdm):
+        def __init__(self, *args, **kwargs):
+            kwargs.pop("name", None)
+            super().__init__(*args, **{**kwargs, "disable": False, "file": _Nowhere(), "mininterval": 0.5})
+
+        def display(self, *args, **kwargs):
+            if self.unit == "B" and total:
+                fraction = min(1.0, self.n / total)
+                report(Progress(fraction, f"Downloading {name}: {self.n / 1e6:,.0f} of {total / 1e6:,.0f} MB"))
+
+    return Reporting
+
+
+class _Nowhere:
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        pass

@@ -1,0 +1,264 @@
+"""Loading: the only module that names a concrete model class.
+
+Three doors lead to one: the default model, a hub name and a local folder all become a Hugging Face folder of
+safetensors, which transformers reads in eager attention and TransformerBridge wraps. Attention is eager because
+other kernels do not expose their patterns.
+"""
+
+import ctypes
+import functools
+import gc
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from transformer_lens.model_bridge import TransformerBridge
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from interp_core import hub
+from interp_core.checkpoints import Checkpoint, inspect_checkpoint
+from interp_core.default_model import QUANTISATION, ensure_default_model
+from interp_core.errors import CheckpointError, ModelError
+from interp_core.hooks import HookedModel, forward
+from interp_core.memory import available_bytes, check_fits, estimate_run
+from interp_core.settings import models_folder
+from interp_core.tokens import Tokenizer
+from interp_core.types import DTYPE_BYTES, ModelSpec, Processing, Progress
+
+transformers_logging.disable_progress_bar()  # ours is in the page; theirs would fill the log
+
+Report = Callable[[Progress], None]
+_NOT_TEXT = ("vision_config", "audio_config", "speech_config")
+_PROCESSING = {
+    "compatibility": "norms folded into the next weights, writing weights and unembedding centred where exact",
+    "raw": "none: the checkpoint's own weights",
+}
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What was loaded, in plain values: what a page shows and an artefact records."""
+
+    name: str
+    source: str
+    revision: str
+    quantisation: str
+    dtype: str
+    device: str
+    processing: Processing
+    processing_note: str
+    architecture: str
+    tokenizer: str
+    bos_token: str | None
+    has_chat_template: bool
+    n_params: int
+    n_ctx: int
+    n_layers: int
+    n_heads: int
+    n_key_value_heads: int
+    d_model: int
+    d_head: int
+    d_mlp: int
+    d_vocab: int
+
+
+@dataclass
+class LoadedModel:
+    """A resident model. Only the engine's thread for it may run it."""
+
+    spec: ModelSpec
+    card: ModelCard
+    model: HookedModel
+    tokenizer: Tokenizer
+    folder: Path
+
+    def hook_count(self) -> int:
+        """Hook functions in place; what a load leaves behind is the number to which every job must return."""
+        modules = self._bridge.modules()
+        return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) + len(module._backward_hooks) for module in modules)
+
+    def remove_hooks(self) -> None:
+        """Remove every hook function that a job attached."""
+        self._bridge.reset_hooks()
+
+    @functools.cached_property
+    def hook_names(self) -> frozenset[str]:
+        """Every name of every hook point."""
+        return frozenset(self._bridge.hook_dict)
+
+    @property
+    def device(self) -> torch.device:
+        """Where tokens must go."""
+        return next(self._bridge.parameters()).device
+
+    @property
+    def _bridge(self) -> TransformerBridge:
+        assert isinstance(self.model, TransformerBridge)
+        return self.model
+
+    def check_run(self, n_pos: int) -> None:
+        """Refuse a prompt whose forward pass would not fit.
+
+        Raises:
+            MemoryLimitError: It would not.
+        """
+        needed = estimate_run(n_pos, self.card.n_heads, self.card.d_vocab, DTYPE_BYTES[self.spec.dtype])
+        check_fits(f"A forward pass over {n_pos:,} tokens", needed, free_bytes(self.card.device))
+
+    def tokens(self, ids: tuple[int, ...]) -> torch.Tensor:
+        """Token ids as the model takes them, `Int "1 pos"`."""
+        return torch.tensor([ids], dtype=torch.long, device=self.device)
+
+
+def find_folder(spec: ModelSpec, report: Report = lambda _: None) -> Path:
+    """The folder of a model, fetched first if need be.
+
+    Raises:
+        ModelError: It cannot be had.
+    """
+    if spec.source == "default":
+        return ensure_default_model(report)
+    if spec.source == "hub":
+        return hub.fetch(spec.name, report)
+    return models_folder() / spec.name
+
+
+def load_model(spec: ModelSpec, folder: Path, report: Report = lambda _: None) -> LoadedModel:
+    """Load a checked folder as `spec` says.
+
+    Raises:
+        CheckpointError: The folder cannot be loaded safely, or is not a language model that the Bridge knows.
+        ModelError: The wanted device or weight processing cannot be had.
+    """
+    checkpoint = inspect_checkpoint(folder)
+    if any(name in checkpoint.config for name in _NOT_TEXT) or checkpoint.config.get("is_encoder_decoder"):
+        raise CheckpointError(f"{spec.name} is not a decoder-only language model. Pick one that only reads and writes text.")
+    device = resolve_device(spec.device)
+    try:
+        report(Progress(0.1, "Reading the weights"))
+        reference = load_reference(folder, getattr(torch, spec.dtype)).to(device)
+        report(Progress(0.4, "Attaching hook points"))
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        bridge = TransformerBridge.boot_transformers(
+            str(folder), hf_model=reference, tokenizer=tokenizer, dtype=getattr(torch, spec.dtype), device=device
+        )
+        if spec.processing == "compatibility":
+            report(Progress(0.6, "Folding norms and centring weights"))
+            mapped = {parameter.data_ptr() for parameter in reference.parameters()}
+            bridge.enable_compatibility_mode(disable_warnings=True)
+            _let_go_of_file(bridge, mapped)
+        report(Progress(0.9, "First forward pass"))
+        # It brings the mapped weights in, attaches what the Bridge attaches lazily, and finds what cannot run at all.
+        bridge.eval()
+        forward(bridge, torch.zeros(1, 2, dtype=torch.long, device=device))
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise CheckpointError(
+            f"{spec.name} cannot be loaded with {spec.processing} weights: {type(error).__name__}: {str(error)[:300]}. "
+            "Try raw weights, or another model."
+        ) from error
+    trim_memory()
+    wrapped = Tokenizer(tokenizer, int(bridge.cfg.n_ctx))
+    report(Progress(1.0, "Ready"))
+    return LoadedModel(spec, _card(spec, checkpoint, bridge, wrapped, device), bridge, wrapped, folder)
+
+
+def load_reference(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
+    """Hugging Face's own model of a folder, eager attention, on the CPU.
+
+    Raises:
+        CheckpointError: The weights lack tensors that the architecture needs.
+    """
+    model, info = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=dtype, attn_implementation="eager", use_safetensors=True, local_files_only=True,
+        trust_remote_code=False, output_loading_info=True,
+    )  # fmt: skip
+    if info["missing_keys"] or info["mismatched_keys"]:
+        absent = sorted(map(str, info["missing_keys"] or info["mismatched_keys"]))
+        raise CheckpointError(
+            f"{folder.name} lacks {len(absent)} tensors that its architecture needs, such as {absent[0]}. "
+            "They would have been random. Copy the weights again."
+        )
+    return model.eval()
+
+
+def devices() -> list[str]:
+    """Devices that a model can be put on: the CPU, and what torch finds."""
+    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]
+
+
+def resolve_device(wanted: str) -> str:
+    """`auto` is the first accelerator, or the CPU.
+
+    Raises:
+        ModelError: The device is not there.
+    """
+    found = devices()
+    if wanted == "auto":
+        return found[1] if len(found) > 1 else found[0]
+    if wanted not in found:
+        raise ModelError(f"There is no device {wanted!r} on this machine. Pick one of: {', '.join(found)}.")
+    return wanted
+
+
+def free_bytes(device: str) -> int:
+    """Memory that may still be taken on a device."""
+    return torch.cuda.mem_get_info(device)[0] if device.startswith("cuda") else available_bytes()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on any device."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    )
+
+
+def trim_memory() -> None:
+    """Give freed memory back to the machine: glibc keeps 0.4 GB of the default model's load otherwise."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _let_go_of_file(bridge: TransformerBridge, mapped: set[int]) -> None:
+    """Copy the parameters that still lie in the mapped weight file: one small one there keeps all of its pages."""
+    for parameter in bridge.parameters():
+        if parameter.data_ptr() in mapped:
+            parameter.data = parameter.data.clone()
+
+
+def _card(spec: ModelSpec, checkpoint: Checkpoint, bridge: TransformerBridge, tokenizer: Tokenizer, device: str) -> ModelCard:
+    cfg = bridge.cfg
+    on_hub = checkpoint.folder.parent.name == "snapshots"
+    return ModelCard(
+        name=spec.name,
+        source={"default": "Python package index", "hub": "Hugging Face hub", "folder": "local folder"}[spec.source],
+        revision=checkpoint.folder.name if on_hub else checkpoint.fingerprint,
+        quantisation=QUANTISATION if spec.source == "default" else f"none (stored as {', '.join(checkpoint.stored_dtypes)})",
+        dtype=spec.dtype,
+        device=device,
+        processing=spec.processing,
+        processing_note=_PROCESSING[spec.processing],
+        architecture=str(cfg.architecture),
+        tokenizer=tokenizer.name,
+        bos_token=tokenizer.bos_token,
+        has_chat_template=tokenizer.has_chat_template,
+        n_params=checkpoint.n_params,
+        n_ctx=int(cfg.n_ctx),
+        n_layers=int(cfg.n_layers),
+        n_heads=int(cfg.n_heads),
+        n_key_value_heads=int(getattr(cfg, "n_key_value_heads", None) or cfg.n_heads),
+        d_model=int(cfg.d_model),
+        d_head=int(cfg.d_head),
+        d_mlp=int(getattr(cfg, "d_mlp", None) or 0),
+        d_vocab=int(cfg.d_vocab),
+    )
