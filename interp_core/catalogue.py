@@ -11,7 +11,6 @@ import json
 import os
 from pathlib import Path
 
-
 from interp_core.settings import models_folder
 
 

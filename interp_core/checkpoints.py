@@ -48,7 +48,9 @@ def inspect_checkpoint(folder: Path) -> Checkpoint:
             needs code of its own to run.
     """
     if not folder.is_dir():
-        raise CheckpointError(f"There is no folder {folder}. Put a Hugging Face model folder there, or pick another model.")
+        raise CheckpointError(
+            f"There is no folder {folder}. Put a Hugging Face model folder there, or pick another model."
+        )
     config = _read_json(folder / "config.json")
     if config.get("auto_map"):
         raise CheckpointError(
@@ -56,7 +58,9 @@ def inspect_checkpoint(folder: Path) -> Checkpoint:
             "Pick a model whose architecture transformers knows."
         )
     if not any((folder / name).is_file() for name in _TOKENIZERS):
-        raise CheckpointError(f"{folder.name} holds no tokenizer (none of {', '.join(_TOKENIZERS)}). Save one beside the weights.")
+        raise CheckpointError(
+            f"{folder.name} holds no tokenizer (none of {', '.join(_TOKENIZERS)}). Save one beside the weights."
+        )
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     n_params, dtypes = 0, set()
     for path in _weight_files(folder):
@@ -77,7 +81,9 @@ def _weight_files(folder: Path) -> list[Path]:
             raise CheckpointError(f"{index} names files outside its folder. Save the model again.")
         missing = [name for name in shards if not (folder / name).is_file()]
         if missing or not shards:
-            raise CheckpointError(f"{folder.name} lacks weight files: {', '.join(missing) or 'its index names none'}. Copy them again.")
+            raise CheckpointError(
+                f"{folder.name} lacks weight files: {', '.join(missing) or 'its index names none'}. Copy them again."
+            )
         return [folder / name for name in shards]
     if (folder / "model.safetensors").is_file():
         return [folder / "model.safetensors"]
@@ -87,16 +93,22 @@ def _weight_files(folder: Path) -> list[Path]:
             f"{folder.name} holds its weights as a pickle ({pickles[0]}), which can run code when it is opened, so "
             "Hookscope never opens one. Convert it with transformers: save_pretrained(folder, safe_serialization=True)."
         )
-    raise CheckpointError(f"{folder.name} holds no weights (model.safetensors, or its index and shards). Copy them there.")
+    raise CheckpointError(
+        f"{folder.name} holds no weights (model.safetensors, or its index and shards). Copy them there."
+    )
 
 
 def _read_json(path: Path) -> dict:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CheckpointError(f"{path.parent.name} has no {path.name}, so it is no Hugging Face model folder.") from None
+        raise CheckpointError(
+            f"{path.parent.name} has no {path.name}, so it is no Hugging Face model folder."
+        ) from None
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path.parent.name}/{path.name} cannot be read as JSON ({error}). Copy it again.") from error
+        raise CheckpointError(
+            f"{path.parent.name}/{path.name} cannot be read as JSON ({error}). Copy it again."
+        ) from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path.parent.name}/{path.name} is not a JSON object. Copy it again.")
     return content
@@ -105,7 +117,9 @@ def _read_json(path: Path) -> dict:
 def _read_header(path: Path) -> dict:
     """The header of a safetensors file, after checking that the file is as long as the header says."""
     size = path.stat().st_size
-    damaged = CheckpointError(f"{path.parent.name}/{path.name} is truncated or damaged ({size:,} bytes). Copy it again.")
+    damaged = CheckpointError(
+        f"{path.parent.name}/{path.name} is truncated or damaged ({size:,} bytes). Copy it again."
+    )
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or not 2 <= length <= min(_LONGEST_HEADER, size - 8):

@@ -39,7 +39,9 @@ class EmptyPromptError(PromptError):
     """There is nothing to run."""
 
     def __init__(self) -> None:
-        super().__init__("The prompt is empty and no BOS token is prepended, so there is nothing to run. Type some text.")
+        super().__init__(
+            "The prompt is empty and no BOS token is prepended, so there is nothing to run. Type some text."
+        )
 
 
 class PromptTextError(PromptError):

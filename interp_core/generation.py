@@ -81,7 +81,9 @@ def generate(loaded: LoadedModel, run: Run, sampling: Sampling) -> Generator[Pro
         probability.append(float(last.softmax(-1)[chosen]))
         ended = chosen == loaded.tokenizer.eos_id
         tokens = loaded.tokens((chosen,))
-        yield Progress(len(ids) / sampling.n_tokens, f"{len(ids)} tokens", _continuation(loaded, ids, probability, ended))
+        yield Progress(
+            len(ids) / sampling.n_tokens, f"{len(ids)} tokens", _continuation(loaded, ids, probability, ended)
+        )
     return _continuation(loaded, ids, probability, ended)
 
 

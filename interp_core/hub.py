@@ -52,7 +52,9 @@ def fetch(name: str, report: Callable[[Progress], None]) -> Path:
     except _UNREACHABLE as error:
         raise _no_answer(name, error) from error
     except OSError as error:
-        raise DiskError(f"{name} cannot be saved in {catalogue.hub_cache()} ({error.strerror or error}). Free some space.") from error
+        raise DiskError(
+            f"{name} cannot be saved in {catalogue.hub_cache()} ({error.strerror or error}). Free some space."
+        ) from error
 
 
 def download_bytes(name: str) -> int:
@@ -81,7 +83,9 @@ def download_bytes(name: str) -> int:
         asking.shutdown(wait=False, cancel_futures=True)
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
     if not any(file.endswith(".safetensors") for file in sizes):
-        raise HubError(f"{name} has no safetensors weights on the hub, and Hookscope opens no pickles. Pick another model.")
+        raise HubError(
+            f"{name} has no safetensors weights on the hub, and Hookscope opens no pickles. Pick another model."
+        )
     return sum(size for file, size in sizes.items() if any(Path(file).match(pattern) for pattern in _WANTED))
 
 

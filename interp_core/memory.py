@@ -48,10 +48,8 @@ def estimate_load(checkpoint: Checkpoint, spec: ModelSpec) -> MemoryEstimate:
     read = weights + (stored if cast else 0)
     if spec.processing == "raw":
         return MemoryEstimate(read + _OVERHEAD, weights + _OVERHEAD)
-    if spec.dtype == "float32":
-        worst = weights + _COPIES["float32"] * untied
-    else:
-        worst = _COPIES["half"] * untied * DTYPE_BYTES["float32"] / width
+    in_float32 = untied * DTYPE_BYTES["float32"] / width
+    worst = weights + _COPIES["float32"] * untied if spec.dtype == "float32" else _COPIES["half"] * in_float32
     return MemoryEstimate(round(max(read, worst)) + _OVERHEAD, untied + _OVERHEAD)
 
 

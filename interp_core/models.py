@@ -79,7 +79,10 @@ class LoadedModel:
     def hook_count(self) -> int:
         """Hook functions in place; what a load leaves behind is the number to which every job must return."""
         modules = self._bridge.modules()
-        return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) + len(module._backward_hooks) for module in modules)
+        return sum(
+            len(module._forward_hooks) + len(module._forward_pre_hooks) + len(module._backward_hooks)
+            for module in modules
+        )
 
     def remove_hooks(self) -> None:
         """Remove every hook function that a job attached."""
@@ -136,7 +139,9 @@ def load_model(spec: ModelSpec, folder: Path, report: Report = lambda _: None) -
     """
     checkpoint = inspect_checkpoint(folder)
     if any(name in checkpoint.config for name in _NOT_TEXT) or checkpoint.config.get("is_encoder_decoder"):
-        raise CheckpointError(f"{spec.name} is not a decoder-only language model. Pick one that only reads and writes text.")
+        raise CheckpointError(
+            f"{spec.name} is not a decoder-only language model. Pick one that only reads and writes text."
+        )
     device = resolve_device(spec.device)
     try:
         report(Progress(0.1, "Reading the weights"))
@@ -236,14 +241,18 @@ def _let_go_of_file(bridge: TransformerBridge, mapped: set[int]) -> None:
             parameter.data = parameter.data.clone()
 
 
-def _card(spec: ModelSpec, checkpoint: Checkpoint, bridge: TransformerBridge, tokenizer: Tokenizer, device: str) -> ModelCard:
+def _card(
+    spec: ModelSpec, checkpoint: Checkpoint, bridge: TransformerBridge, tokenizer: Tokenizer, device: str
+) -> ModelCard:
     cfg = bridge.cfg
     on_hub = checkpoint.folder.parent.name == "snapshots"
     return ModelCard(
         name=spec.name,
         source={"default": "Python package index", "hub": "Hugging Face hub", "folder": "local folder"}[spec.source],
         revision=checkpoint.folder.name if on_hub else checkpoint.fingerprint,
-        quantisation=QUANTISATION if spec.source == "default" else f"none (stored as {', '.join(checkpoint.stored_dtypes)})",
+        quantisation=QUANTISATION
+        if spec.source == "default"
+        else f"none (stored as {', '.join(checkpoint.stored_dtypes)})",
         dtype=spec.dtype,
         device=device,
         processing=spec.processing,

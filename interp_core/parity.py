@@ -127,14 +127,19 @@ def measure_probes(loaded: LoadedModel) -> Generator[Progress, None, Parity]:
         except ContextLengthError:
             continue
     if not fitting:
-        raise CheckpointError(f"The context of {loaded.card.name} is shorter than every probe. Compare your own prompt.")
+        raise CheckpointError(
+            f"The context of {loaded.card.name} is shorter than every probe. Compare your own prompt."
+        )
     parity = yield from measure_parity(loaded, fitting)
     write_json(kept, asdict(parity))
     return parity
 
 
 def _kept_file(loaded: LoadedModel) -> Path:
-    spec, versions = loaded.spec, [importlib.metadata.version(name) for name in ("torch", "transformers", "transformer-lens")]
+    spec, versions = (
+        loaded.spec,
+        [importlib.metadata.version(name) for name in ("torch", "transformers", "transformer-lens")],
+    )
     fingerprint = inspect_checkpoint(loaded.folder).fingerprint
     name = "-".join([fingerprint, spec.dtype, spec.processing, loaded.card.device.replace(":", ""), *versions])
     return cache_folder() / "parity" / f"{name}.json"

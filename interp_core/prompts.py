@@ -88,7 +88,9 @@ def read_batch(content: bytes, kind: BatchFormat) -> Batch:
             skipped.append(f"Row {place}: {error}")
     if not prompts:
         reason = f" {skipped[0]}" if skipped else ""
-        raise BatchError(f"The batch holds no prompt that can be used.{reason} Give one prompt a line, or a column named 'prompt'.")
+        raise BatchError(
+            f"The batch holds no prompt that can be used.{reason} Give one prompt a line, or a column named 'prompt'."
+        )
     if len(prompts) > MOST_PROMPTS:
         skipped.append(f"Only the first {MOST_PROMPTS:,} of {len(prompts):,} prompts were taken.")
     return Batch(tuple(prompts[:MOST_PROMPTS]), tuple(skipped))
@@ -105,7 +107,9 @@ def _csv_rows(text: str) -> list[Row]:
     try:
         table = list(csv.reader(io.StringIO(text), strict=True))
     except csv.Error as error:
-        raise BatchError(f"The file is not a CSV table ({error}). Save it as CSV with commas, or as JSON lines.") from error
+        raise BatchError(
+            f"The file is not a CSV table ({error}). Save it as CSV with commas, or as JSON lines."
+        ) from error
     if not table:
         return []
     header = [cell.strip().lower() for cell in table[0]]

@@ -39,11 +39,15 @@ def _settings_file() -> Path:
 class Settings:
     """What a user may set; `validated` says what is allowed."""
 
+    device: str = "auto"
+    """Where models go unless the user picks another device: `auto` is the first accelerator, or the CPU."""
     threads: int = dataclasses.field(default_factory=lambda: psutil.cpu_count(logical=False) or os.cpu_count() or 1)
     """Threads that one forward pass may use."""
     result_cache_mib: int = 512
     """Bytes that finished results may keep, in MiB."""
-    model_memory_gib: float = dataclasses.field(default_factory=lambda: round(0.8 * psutil.virtual_memory().total / GIB, 1))
+    model_memory_gib: float = dataclasses.field(
+        default_factory=lambda: round(0.8 * psutil.virtual_memory().total / GIB, 1)
+    )
     """What all resident models together may keep, in GiB."""
 
     def validated(self) -> "Settings":
@@ -53,12 +57,16 @@ class Settings:
             SettingsError: A value is out of its range.
         """
         most = os.cpu_count() or 1
+        if not isinstance(self.device, str) or len(self.device) > 20:
+            raise SettingsError(f"The device must be 'auto', 'cpu' or such as 'cuda:0', not {self.device!r}.")
         if not 1 <= self.threads <= most:
             raise SettingsError(f"Threads must be between 1 and {most} on this machine, not {self.threads}.")
         if not 1 <= self.result_cache_mib <= 1024 * 1024:
             raise SettingsError(f"The result cache must be between 1 and 1,048,576 MiB, not {self.result_cache_mib}.")
         if not 0.1 <= self.model_memory_gib <= 65536:
-            raise SettingsError(f"The memory for models must be between 0.1 and 65,536 GiB, not {self.model_memory_gib}.")
+            raise SettingsError(
+                f"The memory for models must be between 0.1 and 65,536 GiB, not {self.model_memory_gib}."
+            )
         return self
 
 

@@ -1,0 +1,148 @@
+"""The engine, and one function a question: pages call these and nothing else that computes.
+
+Techniques are imported inside the jobs, in the model's thread: they import torch, which must not delay the first
+paint. That is the one place where the house style allows an import inside a function.
+"""
+
+# ruff: noqa: PLC0415
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from interp_core.engine import Engine
+from interp_core.errors import InterpError
+from interp_core.jobs import Job
+from interp_core.prompts import Prompt
+from interp_core.settings import Settings, load_settings
+from interp_core.types import ModelSpec, Run
+from pages.ui.waiting import wait_for_job
+
+if TYPE_CHECKING:
+    from interp_core.attention import AttentionPatterns
+    from interp_core.generation import Continuation, Sampling
+    from interp_core.models import LoadedModel, ModelCard
+    from interp_core.parity import Parity
+    from interp_core.predictions import Predictions
+    from interp_core.tokens import Tokenised
+
+
+@st.cache_resource(show_spinner=False)
+def engine() -> Engine:
+    """The engine of this server process, with every resident model."""
+    try:
+        return Engine(load_settings())
+    except InterpError as error:
+        st.warning(str(error))
+        return Engine(Settings())
+
+
+def loaded(spec: ModelSpec) -> "LoadedModel":
+    """A resident model, for what needs no forward pass."""
+    lane = engine().open(spec)
+    lane.settled.wait()
+    if lane.error:
+        raise lane.error
+    assert lane.loaded is not None
+    return lane.loaded
+
+
+def card(spec: ModelSpec) -> "ModelCard":
+    """What was loaded."""
+    return loaded(spec).card
+
+
+def tokenised(spec: ModelSpec, prompt: Prompt) -> "Tokenised":
+    """A prompt as the model sees it. Needs no turn in the queue."""
+    results, key = engine().results, (spec, "tokenise", prompt)
+    known = results.get(key)
+    if known is None:
+        known = loaded(spec).tokenizer.tokenise(prompt)
+        results.put(key, known)
+    return known
+
+
+def predictions(run: Run, k: int = 10) -> "Predictions":
+    """Loss and the likeliest next tokens at every position."""
+
+    def work(model: "LoadedModel") -> "Predictions":
+        from interp_core.predictions import predict
+
+        return predict(model, run, k=k)
+
+    return _ask(run.model, ("predictions", run, k), work, "Predicting")
+
+
+def attention_patterns(run: Run, layer: int) -> "AttentionPatterns":
+    """Patterns of a layer and those that come with it."""
+    shape = card(run.model)
+
+    def work(model: "LoadedModel") -> "AttentionPatterns":
+        from interp_core.attention import attention_patterns
+
+        return attention_patterns(model, run, layers)
+
+    from interp_core.attention import layer_group
+
+    layers = layer_group(layer, shape.n_layers, shape.n_heads, len(run.tokens))
+    return _ask(run.model, ("attention", run, layers), work, "Computing attention")
+
+
+def start_generation(run: Run, sampling: "Sampling", attempt: int) -> Job:
+    """A job that continues a run. `attempt` tells two presses of the button apart; its result is not cached."""
+
+    def work(model: "LoadedModel") -> Any:
+        from interp_core.generation import generate
+
+        return generate(model, run, sampling)
+
+    return engine().submit(run.model, ("generate", run, sampling, attempt), work, keep=False)
+
+
+def wait_for_generation(job: Job, show: Callable[["Continuation"], None]) -> "Continuation":
+    """Wait for a generation, showing what there is after every token."""
+    return wait_for_job(job, "Generating", show)
+
+
+def probe_parity(spec: ModelSpec) -> "Parity":
+    """Parity over the fixed probe set."""
+
+    def work(model: "LoadedModel") -> Any:
+        from interp_core.parity import measure_probes
+
+        return measure_probes(model)
+
+    return _ask(spec, "probe parity", work, "Measuring parity on the probe set")
+
+
+def prompt_parity(spec: ModelSpec, prompt: Prompt) -> "Parity":
+    """Parity on one prompt."""
+
+    def work(model: "LoadedModel") -> Any:
+        from interp_core.parity import measure_parity
+
+        return measure_parity(model, [prompt])
+
+    return _ask(spec, ("prompt parity", prompt), work, "Measuring parity on this prompt")
+
+
+def reference_bytes(spec: ModelSpec) -> int:
+    """What a parity measurement takes beside the model."""
+    from interp_core.parity import reference_bytes
+
+    return reference_bytes(loaded(spec))
+
+
+def devices() -> list[str]:
+    """Devices to choose from; only those that need no torch while it is not there yet."""
+    if "torch" not in sys.modules or not any(lane.state == "ready" for lane in engine().lanes()):
+        return ["auto", "cpu"]
+    from interp_core.models import devices
+
+    return ["auto", *devices()]
+
+
+def _ask(spec: ModelSpec, key: Any, work: Callable[["LoadedModel"], Any], label: str) -> Any:
+    return wait_for_job(engine().submit(spec, key, work), label)

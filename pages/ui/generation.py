@@ -1,0 +1,113 @@
+"""Continuing the prompt: controls, tokens as they come, a button that stops."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from interp_core.errors import InterpError
+from interp_core.jobs import Job
+from interp_views.token_strip import StripView, strip_payload
+from pages.ui import cached
+from pages.ui.bench import Bench, plain
+from pages.ui.mount import picture
+from pages.ui.url_state import UrlState
+
+if TYPE_CHECKING:
+    from interp_core.generation import Continuation
+
+_JOB, _SHOWN, _ATTEMPT = "generation.job", "generation.shown", "generation.attempt"
+
+
+def show(state: UrlState, bench: Bench) -> None:
+    """Draw controls and what was generated; the page around is not drawn again while tokens come."""
+    st.caption(
+        "Greedy at temperature 0; otherwise sampled with the seed, the same tokens each time. Shaded by the model's own probability of each token."
+    )
+    columns = st.columns(5)
+    columns[0].number_input("Tokens", 1, 2048, key=state.key("tokens"))
+    columns[1].number_input("Temperature", 0.0, 10.0, step=0.1, key=state.key("temperature"))
+    columns[2].number_input("Top-k (0: all)", 0, 100_000, key=state.key("top_k"))
+    columns[3].number_input("Top-p (1: all)", 0.01, 1.0, step=0.05, key=state.key("top_p"))
+    columns[4].number_input("Seed", 0, 1_000_000, key=state.key("seed"))
+    _generate(state, bench)
+
+
+@st.fragment
+def _generate(state: UrlState, bench: Bench) -> None:
+    start, stop, _ = st.columns([1, 1, 3])
+    start.button(
+        "Generate",
+        type="primary",
+        width="stretch",
+        key="generation.start",
+        on_click=_start,
+        args=(state, bench),
+        shortcut="G",
+    )
+    stop.button("Stop", width="stretch", key="generation.stop", on_click=_stop)
+    place = st.empty()
+    job: Job | None = st.session_state.get(_JOB)
+    if job is not None:
+        try:
+            _keep(bench, cached.wait_for_generation(job, lambda so_far: _show(place, bench, so_far)), "")
+        except InterpError as error:
+            _keep(bench, _partial(job), str(error))
+        st.session_state[_JOB] = None
+    shown = st.session_state.get(_SHOWN)
+    if shown and shown[0] == bench.run:
+        _, continuation, problem = shown
+        if continuation is not None:
+            _show(place, bench, continuation)
+            st.caption("The model ended its text." if continuation.ended else f"{len(continuation.ids)} tokens.")
+        if problem:
+            st.info(plain(problem))
+        if continuation is not None and continuation.ids:
+            st.button("Put it into the prompt", key="generation.take", on_click=_take, args=(state, continuation.text))
+
+
+def _start(state: UrlState, bench: Bench) -> None:
+    from interp_core.generation import Sampling  # noqa: PLC0415  torch: after the first paint
+
+    _stop()
+    sampling = Sampling(state["tokens"], state["temperature"], state["top_k"], state["top_p"], state["seed"])
+    st.session_state[_ATTEMPT] = st.session_state.get(_ATTEMPT, 0) + 1
+    st.session_state[_SHOWN] = None
+    try:
+        st.session_state[_JOB] = cached.start_generation(bench.run, sampling, st.session_state[_ATTEMPT])
+    except InterpError as error:
+        _keep(bench, None, str(error))
+
+
+def _stop() -> None:
+    job: Job | None = st.session_state.get(_JOB)
+    if job is not None:
+        job.cancel()
+
+
+def _keep(bench: Bench, continuation: "Continuation | None", problem: str) -> None:
+    st.session_state[_SHOWN] = (bench.run, continuation, problem)
+
+
+def _partial(job: Job) -> "Continuation | None":
+    return job.progress.partial  # type: ignore[return-value]
+
+
+def _show(place: object, bench: Bench, so_far: "Continuation") -> None:
+    tokens = bench.tokenised
+    shade = np.concatenate([np.full(len(tokens.ids), np.nan, np.float32), so_far.probability])
+    view = StripView(
+        tokens.str_tokens + so_far.str_tokens,
+        tokens.special + (False,) * len(so_far.ids),
+        bold_until=len(tokens.ids),
+        shade=shade,
+        shade_label="probability, 0 to 1",
+        lines=8,
+    )
+    with place.container():  # type: ignore[attr-defined]
+        picture("token_strip", strip_payload(view), key="generation.strip", event="select", react=lambda _: None)
+
+
+def _take(state: UrlState, text: str) -> None:
+    state.set("prompt", state["prompt"] + text)
+    state.set("pos", None)

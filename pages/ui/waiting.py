@@ -1,0 +1,58 @@
+"""Waiting for the engine from a page's script, with progress, so that a rerun can always interrupt it.
+
+Streamlit interrupts a script only at its own calls, so these loops make one every turn; nothing is held across them.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from interp_core.jobs import Job
+from interp_core.lane import Lane
+from interp_core.types import Progress
+
+_TURN_S = 0.05
+_QUIET_TURNS = 6
+"""A result that comes within 0.3 s shows no progress bar: a flash would only disturb."""
+
+
+def wait_for_job(job: Job, label: str, show: Callable[[Any], None] | None = None) -> Any:
+    """The job's result. `show` is given each new partial result. Leaves the job, also when interrupted.
+
+    Raises:
+        InterpError: The job failed or was stopped.
+    """
+    slot = st.empty()
+    try:
+        turns, shown = 0, None
+        while not job.done.wait(_TURN_S):
+            turns += 1
+            partial = job.progress.partial
+            if show and partial is not None and partial is not shown:
+                show(partial)
+                shown = partial
+            if turns > _QUIET_TURNS:
+                _draw(slot, job.progress, f"{label}: waiting for its turn" if job.state == "queued" else label)
+            else:
+                slot.empty()
+        return job.value()
+    finally:
+        job.leave()
+        slot.empty()
+
+
+def wait_for_model(lane: Lane) -> None:
+    """Wait until a model is loaded or has failed to load, then draw the page anew, so that its frame knows too."""
+    if lane.settled.is_set():
+        return
+    slot, below = st.empty(), st.empty()
+    below.skeleton(height=320)
+    while not lane.settled.wait(_TURN_S * 2):
+        _draw(slot, lane.progress, f"Loading {lane.spec.name}")
+    st.rerun()
+
+
+def _draw(slot: Any, progress: Progress, label: str) -> None:
+    note = f": {progress.note}" if progress.note else ""
+    slot.progress(min(1.0, max(0.0, progress.fraction)), text=f"{label}{note}")
