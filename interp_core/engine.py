@@ -20,6 +20,8 @@ from interp_core.types import ModelSpec, Progress
 
 if TYPE_CHECKING:
     from interp_core.models import LoadedModel
+else:
+    LoadedModel = Any  # torch is imported in the lane's thread, never before
 
 
 class Engine:
@@ -118,7 +120,7 @@ class Engine:
             if self._in_flight.get(job.key) is job:
                 del self._in_flight[job.key]
 
-    def _load(self, lane: Lane) -> "LoadedModel":
+    def _load(self, lane: Lane) -> LoadedModel:
         from interp_core import models  # noqa: PLC0415  torch: after the first paint, in the lane's thread
 
         def report(progress: Progress) -> None:

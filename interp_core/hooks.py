@@ -6,7 +6,7 @@ them; hooks live inside one call and are gone after it, also after an error.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -17,6 +17,7 @@ from interp_core.types import Intervention
 Hook = tuple[str, Callable[..., Tensor | None]]
 
 
+@runtime_checkable
 class HookedModel(Protocol):
     """The narrow face of TransformerBridge that techniques see; HookedTransformer has it too."""
 

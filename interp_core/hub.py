@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 
-import httpx
+import httpx2
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -27,7 +27,7 @@ from interp_core.errors import DiskError, HubError, UnknownModelError
 from interp_core.types import Progress
 
 _WANTED = ["*.json", "*.safetensors", "*.model", "merges.txt", "vocab.txt", "*.jinja"]
-_UNREACHABLE = (httpx.HTTPError, OfflineModeIsEnabled, ConnectionError, FutureTimeout, TimeoutError)
+_UNREACHABLE = (httpx2.HTTPError, OfflineModeIsEnabled, ConnectionError, FutureTimeout, TimeoutError)
 ANSWER_WITHIN_S = 8.0
 
 

@@ -20,6 +20,8 @@ from interp_core.types import ModelSpec, Progress
 
 if TYPE_CHECKING:
     from interp_core.models import LoadedModel
+else:
+    LoadedModel = Any  # torch is imported in the lane's thread, never before
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ MOST_WAITING = 64
 class Lane:
     """A model's thread, queue and state."""
 
-    def __init__(self, spec: ModelSpec, load: "Callable[[Lane], LoadedModel]", finished: Callable[[Job], None]) -> None:
+    def __init__(self, spec: ModelSpec, load: Callable[["Lane"], LoadedModel], finished: Callable[[Job], None]) -> None:
         self.spec = spec
         self.state: LaneState = "loading"
         self.progress = Progress(0.0, "Starting")

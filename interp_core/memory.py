@@ -18,7 +18,7 @@ from interp_core.types import DTYPE_BYTES, ModelSpec
 
 _STORED_AS = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
 _STORED_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}
-_OVERHEAD = 80 * 1024**2
+_OVERHEAD = 45 * 1024**2
 """Modules, hook points and tokenizer: the default model has 2,002 modules."""
 _COPIES = {"float32": 2.3, "half": 3.72}
 """Copies of the untied weights that compatibility mode holds at its worst moment: in float32 beside the weights as

@@ -71,7 +71,7 @@ def measure_parity(loaded: LoadedModel, prompts: Sequence[Prompt]) -> Generator[
     yield Progress(0.0, "Loading Hugging Face's own copy")
     reference = load_reference(loaded.folder, torch.float32)
     try:
-        worst, same_top, n_pos = _Comparison(-1.0, True, (), torch.empty(0), ""), True, 0
+        worst, same_top, n_pos = _Comparison(-1.0, True, (), torch.empty(0, 0), ""), True, 0
         for place, prompt in enumerate(prompts):
             yield Progress(0.1 + 0.7 * place / len(prompts), f"Comparing prompt {place + 1} of {len(prompts)}")
             found = _compare(loaded, reference, prompt)

@@ -1,7 +1,7 @@
 """What every technique is given: a model's name, a run, and how far a job has come. No torch here."""
 
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, Self, get_args
+from typing import Literal, NamedTuple, get_args
 
 from interp_core.errors import UnknownModelError
 
@@ -29,7 +29,7 @@ class ModelSpec:
     device: str = "cpu"
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str) -> "ModelSpec":
         """Read the form that URLs and widgets use: empty for the default, `folder:NAME`, else a hub name.
 
         Raises:

@@ -58,6 +58,7 @@ def model_in_use(state: UrlState) -> Lane:
     other = None if previous in (None, wanted) else cached.engine().open(previous)
     _show_failed_load(state, wanted, str(lane.error), previous if other else None)
     if other is None:
+        state.commit()
         st.stop()
     wait_for_model(other)
     if other.error is not None:
@@ -101,6 +102,7 @@ def lay_out(state: UrlState) -> Bench:
     state.restrict("layer", card.n_layers, f"the model has {card.n_layers} layers, 0 to {card.n_layers - 1}")
     state.restrict("head", card.n_heads, f"the model has {card.n_heads} heads a layer, 0 to {card.n_heads - 1}")
     show_problems(state)
+    state.commit()
     return Bench(lane.spec, card, prompt, tokenised, Run(lane.spec, tokenised.ids))
 
 

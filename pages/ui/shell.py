@@ -47,7 +47,8 @@ def ensure_frame() -> None:
     """
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
-        st.rerun()
+        frame()  # in place rather than by a rerun, which would lose a button that was just pressed
+        st.stop()
 
 
 def show_sidebar(state: UrlState, *, waits: bool) -> None:

@@ -107,13 +107,16 @@ class UrlState:
         """One sentence for each value that could not be used."""
         self._said: dict[str, Any] = {}
         """What the URL says, with defaults for what it does not say or says wrongly."""
+        self._seen: dict[str, Any] = {}
+        """The values that this run committed."""
 
     def key(self, name: str) -> str:
         """The session key under which a widget holds a field."""
         return f"url.{name}" if self.schema[name].shared else f"{self.page}.{name}"
 
     def __getitem__(self, name: str) -> Any:
-        return st.session_state[self.key(name)]
+        # A callback may run when Streamlit holds no value of a widget that nobody has touched.
+        return st.session_state.get(self.key(name), self._seen.get(name))
 
     def set(self, name: str, value: Any) -> None:
         """Change a value, from a callback or before its widget is drawn."""
@@ -147,7 +150,7 @@ class UrlState:
 
     def commit(self) -> None:
         """Write what differs from the defaults, unless the URL says it already, and remember it."""
-        values = self.values()
+        values = self._seen = self.values()
         before = _signature()
         if self._said != values:
             st.query_params.from_dict(self.link())

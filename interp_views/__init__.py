@@ -1,0 +1,1 @@
+"""Pictures from plain arrays and strings: no torch, no Streamlit, so a notebook can use them as they are."""
