@@ -51,8 +51,6 @@ share.show_downloads(
     tables.prompt_table(tokens, found), "prompt", Component.load("prompt_view").standalone(payload, "Hookscope: prompt"),
     share.load_code(bench) + "hookscope.show_prompt(model, prompt)",
 )  # fmt: skip
-st.subheader("Continue the text", anchor=False)
-generation.show(state, bench)
 batch_table.show(state, bench)
 st.page_link(
     "pages/attention.py",
@@ -60,3 +58,5 @@ st.page_link(
     icon=":material/arrow_forward:",
     query_params=state.shared_link(),
 )
+st.subheader("Continue the text", anchor=False)
+generation.show(state, bench)

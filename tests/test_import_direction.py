@@ -10,7 +10,16 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FORBIDDEN = {
     "interp_core": {"streamlit", "plotly", "pages", "interp_views", "hookscope", "app"},
-    "interp_views": {"streamlit", "torch", "transformer_lens", "transformers", "pages", "interp_core", "hookscope", "app"},
+    "interp_views": {
+        "streamlit",
+        "torch",
+        "transformer_lens",
+        "transformers",
+        "pages",
+        "interp_core",
+        "hookscope",
+        "app",
+    },
     "hookscope": {"streamlit", "pages", "app"},
     "pages": {"torch", "plotly", "transformer_lens", "transformers", "hookscope", "app"},
     "app.py": {"torch", "plotly", "interp_core", "interp_views"},
@@ -53,7 +62,9 @@ def test_a_wrong_import_would_be_found(tmp_path):
 
 def test_the_ground_floor_of_interp_core_knows_no_technique():
     for name in BELOW_TECHNIQUES:
-        imported = {module.removeprefix("interp_core.").split(".")[0] for module in _imports(ROOT / f"interp_core/{name}.py")}
+        imported = {
+            module.removeprefix("interp_core.").split(".")[0] for module in _imports(ROOT / f"interp_core/{name}.py")
+        }
         assert not imported & TECHNIQUES, name
 
 

@@ -98,11 +98,14 @@ def start_generation(run: Run, sampling: "Sampling", attempt: int) -> Job:
 
         return generate(model, run, sampling)
 
-    return engine().submit(run.model, ("generate", run, sampling, attempt), work, keep=False)
+    job = engine().submit(run.model, ("generate", run, sampling, attempt), work, keep=False)
+    job.leave()  # each wait joins for itself: the fragment that waits may be drawn anew meanwhile
+    return job
 
 
 def wait_for_generation(job: Job, show: Callable[["Continuation"], None]) -> "Continuation":
     """Wait for a generation, showing what there is after every token."""
+    job.join()
     return wait_for_job(job, "Generating", show)
 
 

@@ -1,11 +1,16 @@
-"""Continuing the prompt: controls, tokens as they come, a button that stops."""
+"""Continuing the prompt: controls, tokens as they come, a button that stops.
+
+Not a fragment: Streamlit lets a running fragment finish before it hears of a button inside it, so Stop would come
+too late. It is the last thing on its page instead, and whatever interrupts it finds the job again.
+"""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from interp_core.errors import InterpError
+from interp_core.errors import InterpError, JobCancelledError
 from interp_core.jobs import Job
 from interp_views.token_strip import StripView, strip_payload
 from pages.ui import cached
@@ -20,7 +25,7 @@ _JOB, _SHOWN, _ATTEMPT = "generation.job", "generation.shown", "generation.attem
 
 
 def show(state: UrlState, bench: Bench) -> None:
-    """Draw controls and what was generated; the page around is not drawn again while tokens come."""
+    """Draw controls and what was generated, and wait for what is being generated."""
     st.caption(
         "Greedy at temperature 0; otherwise sampled with the seed, the same tokens each time. Shaded by the model's own probability of each token."
     )
@@ -30,11 +35,6 @@ def show(state: UrlState, bench: Bench) -> None:
     columns[2].number_input("Top-k (0: all)", 0, 100_000, key=state.key("top_k"))
     columns[3].number_input("Top-p (1: all)", 0.01, 1.0, step=0.05, key=state.key("top_p"))
     columns[4].number_input("Seed", 0, 1_000_000, key=state.key("seed"))
-    _generate(state, bench)
-
-
-@st.fragment
-def _generate(state: UrlState, bench: Bench) -> None:
     start, stop, _ = st.columns([1, 1, 3])
     start.button(
         "Generate",
@@ -50,20 +50,37 @@ def _generate(state: UrlState, bench: Bench) -> None:
     job: Job | None = st.session_state.get(_JOB)
     if job is not None:
         try:
-            _keep(bench, cached.wait_for_generation(job, lambda so_far: _show(place, bench, so_far)), "")
+            # As text while it comes: a picture may be mounted only once in a script run.
+            made = cached.wait_for_generation(job, lambda so_far: place.text(so_far.text))
+            _keep(bench, made, "The model ended its text." if made.ended else "")
+        except JobCancelledError:
+            _keep(bench, _so_far(job), "Stopped.")
         except InterpError as error:
-            _keep(bench, _partial(job), str(error))
+            _keep(bench, _so_far(job), str(error))
         st.session_state[_JOB] = None
     shown = st.session_state.get(_SHOWN)
     if shown and shown[0] == bench.run:
-        _, continuation, problem = shown
-        if continuation is not None:
-            _show(place, bench, continuation)
-            st.caption("The model ended its text." if continuation.ended else f"{len(continuation.ids)} tokens.")
-        if problem:
-            st.info(plain(problem))
-        if continuation is not None and continuation.ids:
-            st.button("Put it into the prompt", key="generation.take", on_click=_take, args=(state, continuation.text))
+        _show_result(state, bench, place, shown[1], shown[2])
+
+
+def _show_result(state: UrlState, bench: Bench, place: DeltaGenerator, made: "Continuation | None", note: str) -> None:
+    if made is None or not made.ids:
+        place.info(plain(note))
+        return
+    tokens = bench.tokenised
+    view = StripView(
+        tokens.str_tokens + made.str_tokens,
+        tokens.special + (False,) * len(made.ids),
+        bold_until=len(tokens.ids),
+        shade=np.concatenate([np.full(len(tokens.ids), np.nan, np.float32), made.probability]),
+        shade_label="probability, 0 to 1",
+        lines=8,
+    )
+    with place.container():
+        picture("token_strip", strip_payload(view), key="generation.strip", event="select", react=lambda _: None)
+        count = len(made.ids)
+        st.caption(plain(f"{count} {'token' if count == 1 else 'tokens'}. {note}"))
+        st.button("Put it into the prompt", key="generation.take", on_click=_take, args=(state, made.text))
 
 
 def _start(state: UrlState, bench: Bench) -> None:
@@ -89,23 +106,8 @@ def _keep(bench: Bench, continuation: "Continuation | None", problem: str) -> No
     st.session_state[_SHOWN] = (bench.run, continuation, problem)
 
 
-def _partial(job: Job) -> "Continuation | None":
+def _so_far(job: Job) -> "Continuation | None":
     return job.progress.partial  # type: ignore[return-value]
-
-
-def _show(place: object, bench: Bench, so_far: "Continuation") -> None:
-    tokens = bench.tokenised
-    shade = np.concatenate([np.full(len(tokens.ids), np.nan, np.float32), so_far.probability])
-    view = StripView(
-        tokens.str_tokens + so_far.str_tokens,
-        tokens.special + (False,) * len(so_far.ids),
-        bold_until=len(tokens.ids),
-        shade=shade,
-        shade_label="probability, 0 to 1",
-        lines=8,
-    )
-    with place.container():  # type: ignore[attr-defined]
-        picture("token_strip", strip_payload(view), key="generation.strip", event="select", react=lambda _: None)
 
 
 def _take(state: UrlState, text: str) -> None:

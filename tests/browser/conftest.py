@@ -14,7 +14,9 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 ROOT = Path(__file__).parent.parent.parent
-HOW_TO_GET_ONE = "no Chromium found: install the package `chromium` of your system, or run `playwright install chromium`"
+HOW_TO_GET_ONE = (
+    "no Chromium found: install the package `chromium` of your system, or run `playwright install chromium`"
+)
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +43,7 @@ class Server:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
-        self._log = open(os.environ.get('HS_LOG', os.devnull), 'wb')  # noqa: SIM115  closed with the process
+        self._log = open(os.environ.get("HS_LOG", os.devnull), "wb")  # noqa: SIM115  closed with the process
         self.process = subprocess.Popen(
             [*command, "--server.port", str(self.port)],
             cwd=ROOT,

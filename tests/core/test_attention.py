@@ -26,7 +26,9 @@ def test_every_layer_equals_hugging_face(tiny_folders, family, processing):
     loaded = load_model(spec, tiny_folders[family])
     ids = loaded.tokenizer.tokenise(Prompt(TEXT)).ids
     found = attention_patterns(loaded, Run(spec, ids), range(3))
-    np.testing.assert_allclose(found.patterns, reference_patterns(load_reference(tiny_folders[family], torch.float32), ids), atol=1e-5)
+    np.testing.assert_allclose(
+        found.patterns, reference_patterns(load_reference(tiny_folders[family], torch.float32), ids), atol=1e-5
+    )
     np.testing.assert_allclose(found.patterns.sum(-1), 1, atol=1e-5)
     assert not np.triu(found.patterns, 1).any()
 

@@ -230,7 +230,9 @@ def test_two_models_load_side_by_side(engine, tiny_folders):
 
 def test_the_least_recently_used_model_makes_room(tiny_folders):
     engine = Engine(Settings(model_memory_gib=0.11))  # each tiny model is estimated at 45 MiB
-    first, second, third = (ModelSpec("folder", f"tiny-{family}", device="cpu") for family in ("llama", "gpt2", "qwen2"))
+    first, second, third = (
+        ModelSpec("folder", f"tiny-{family}", device="cpu") for family in ("llama", "gpt2", "qwen2")
+    )
     for spec in (first, second):
         engine.run(spec, "load", lambda loaded: 1)
     engine.run(first, "use", lambda loaded: 1)

@@ -87,7 +87,14 @@ def test_what_does_not_fit_the_context_is_refused(tiny, tiny_spec):
 
 @pytest.mark.parametrize(
     "sampling",
-    [Sampling(0), Sampling(5000), Sampling(temperature=-1.0), Sampling(top_k=-1), Sampling(top_p=0.0), Sampling(top_p=1.5)],
+    [
+        Sampling(0),
+        Sampling(5000),
+        Sampling(temperature=-1.0),
+        Sampling(top_k=-1),
+        Sampling(top_p=0.0),
+        Sampling(top_p=1.5),
+    ],
 )
 def test_values_out_of_range_are_refused(tiny, tiny_spec, sampling):
     with pytest.raises(InterpError, match="Generation takes"):

@@ -27,9 +27,16 @@ except InterpError as error:
 
 
 def ask(name, **environment):
-    kept = {key: value for key, value in os.environ.items() if key not in ("HF_HUB_OFFLINE", "http_proxy", "https_proxy")}
+    kept = {
+        key: value for key, value in os.environ.items() if key not in ("HF_HUB_OFFLINE", "http_proxy", "https_proxy")
+    }
     result = subprocess.run(
-        [sys.executable, "-c", ASK, name], capture_output=True, text=True, cwd=ROOT, env={**kept, **environment}, timeout=90
+        [sys.executable, "-c", ASK, name],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**kept, **environment},
+        timeout=90,
     )
     kind, seconds, sentence = result.stdout.split(maxsplit=2)
     return kind, float(seconds), sentence
@@ -69,8 +76,13 @@ def test_a_cached_snapshot_is_used_without_asking(folders, tiny_folders):
     for path in tiny_folders["llama"].iterdir():
         (snapshot / path.name).write_bytes(path.read_bytes())
     assert "someone/cached-model" in catalogue.cached_names()
-    code = ASK.replace("hub.fetch(sys.argv[1], lambda progress: None)", "print('Folder 0', hub.fetch(sys.argv[1], lambda progress: None))")
-    result = subprocess.run([sys.executable, "-c", code, "someone/cached-model"], capture_output=True, text=True, cwd=ROOT, check=True)
+    code = ASK.replace(
+        "hub.fetch(sys.argv[1], lambda progress: None)",
+        "print('Folder 0', hub.fetch(sys.argv[1], lambda progress: None))",
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, "someone/cached-model"], capture_output=True, text=True, cwd=ROOT, check=True
+    )
     assert result.stdout.strip().endswith("a" * 40)
 
 
@@ -89,8 +101,6 @@ def test_what_is_cached_comes_first(folders):
     snapshot.mkdir(parents=True, exist_ok=True)
     (snapshot / "model.safetensors").write_bytes(b"")
     assert catalogue.search("pythia 1")[0] == "EleutherAI/pythia-160m"
-
-
 
 
 @pytest.mark.parametrize("name", ["gpt2-small", "pythia-70m"])

@@ -78,7 +78,9 @@ def test_estimates_are_within_a_quarter_of_what_is_measured(medium_folders, fami
 
 @pytest.mark.default_model
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="measures peaks by Linux' /proc")
-@pytest.mark.parametrize(("dtype", "processing"), [("float32", "compatibility"), ("float32", "raw"), ("bfloat16", "compatibility")])
+@pytest.mark.parametrize(
+    ("dtype", "processing"), [("float32", "compatibility"), ("float32", "raw"), ("bfloat16", "compatibility")]
+)
 def test_the_default_model_s_estimates_too(default_folder, dtype, processing):
     peak, resident = ratios(default_folder, dtype, processing)
     assert 0.75 < peak < 1.25

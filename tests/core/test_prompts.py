@@ -59,7 +59,9 @@ def test_a_byte_order_mark_is_not_part_of_the_first_prompt():
     assert read_batch("\ufeffone".encode(), "txt").prompts == ("one",)
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(str.strip), min_size=1, max_size=5))
+@given(
+    st.lists(st.text(st.characters(exclude_categories=("Cs",)), min_size=1).filter(str.strip), min_size=1, max_size=5)
+)
 def test_json_lines_give_back_any_text(texts):
     content = "\n".join(json.dumps({"prompt": text}) for text in texts).encode()
     assert read_batch(content, "jsonl").prompts == tuple(texts)

@@ -125,7 +125,14 @@ def test_a_megabyte_of_text_is_refused_and_kept_in_the_box(visit):
 
 
 @pytest.mark.parametrize(
-    "text", ["\x00\x01\x07", "\u202eabc\u202c", "🎉👩‍👩‍👧 中文", "<b>x</b><script>alert(1)</script>", "![x](http://evil.example/a.png) $x$ :red[y]"]
+    "text",
+    [
+        "\x00\x01\x07",
+        "\u202eabc\u202c",
+        "🎉👩‍👩‍👧 中文",
+        "<b>x</b><script>alert(1)</script>",
+        "![x](http://evil.example/a.png) $x$ :red[y]",
+    ],
 )
 def test_odd_text_is_shown_as_text(visit, text):
     app = visit("prompt", prompt=encode_text(text))
