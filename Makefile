@@ -5,11 +5,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-# Read by OpenMP when torch is loaded: threads that wait must not spin, or two cores starve each other
-# (docs/decisions/0004-threads.md has the measurements).
-export OMP_WAIT_POLICY ?= passive
-export GOMP_SPINCOUNT ?= 0
-
 .PHONY: run dev test check bench help
 .DEFAULT_GOAL := help
 

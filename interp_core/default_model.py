@@ -126,7 +126,9 @@ def _converted(gguf: Path, target: Path, report: Report) -> Path:
     report(Progress(0.6, "Converting the default model (once, about 20 s)"))
     source = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
     config = source.config
-    del config.quantization_config  # the weights are dequantised; with this left in, transformers refuses to save them
+    delattr(
+        config, "quantization_config"
+    )  # the weights are dequantised; with this left in, transformers refuses to save them
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     model.load_state_dict(source.state_dict(), assign=True)

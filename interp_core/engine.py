@@ -6,6 +6,7 @@ batched across users: batch shapes are a function of the request alone, so that 
 is there. No torch is imported until a model is loaded.
 """
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -28,6 +29,9 @@ class Engine:
     """Owner of every resident model in this process."""
 
     def __init__(self, settings: Settings) -> None:
+        # Read by OpenMP when torch is loaded: threads that wait must not spin (docs/decisions/0004-threads.md).
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        os.environ.setdefault("GOMP_SPINCOUNT", "0")
         self.settings = settings
         self.results = ResultCache(settings.result_cache_mib * MIB)
         self._lock = threading.Lock()

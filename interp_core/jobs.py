@@ -17,6 +17,8 @@ JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 Work = Callable[[Any], Any]
 """Takes the loaded model; returns a result, or is a generator that yields `Progress` and returns a result."""
 
+Steps = Generator[Progress, None, Any]
+
 LINGER_S = 1.0
 """How long a job that nobody waits for goes on: a page that is drawn again asks for the same job at once."""
 
@@ -34,7 +36,7 @@ class Job:
         self.done = threading.Event()
         self.result: Any = None
         self.error: InterpError | None = None
-        self.steps: Generator[Progress, None, Any] | None = None
+        self.steps: Steps | None = None
         self._lock = threading.Lock()
         self._waiters = 0
         self._abandoned_at: float | None = None

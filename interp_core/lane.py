@@ -11,10 +11,10 @@ import traceback
 import uuid
 from collections.abc import Callable
 from inspect import isgenerator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from interp_core.errors import InterpError, MemoryLimitError, QueueFullError, UnexpectedError
-from interp_core.jobs import Job, JobState
+from interp_core.jobs import Job, JobState, Steps
 from interp_core.memory import MemoryEstimate
 from interp_core.types import ModelSpec, Progress
 
@@ -122,17 +122,18 @@ class Lane:
 
     def _step(self, job: Job) -> None:
         """Run a job to its end, or to the first step at which another waits."""
-        if job.steps is None:
+        steps = job.steps
+        if steps is None:
             job.state = "running"
             outcome = job.work(self.loaded)
             if not isgenerator(outcome):
                 self._end(job, "done", result=outcome)
                 return
-            job.steps = outcome
+            job.steps = steps = cast(Steps, outcome)
         try:
-            job.progress = next(job.steps)
+            job.progress = next(steps)
             while self._queue.empty() and not job.unwanted:
-                job.progress = next(job.steps)
+                job.progress = next(steps)
         except StopIteration as stop:
             self._end(job, "done", result=stop.value)
             return

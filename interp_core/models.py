@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -145,7 +146,8 @@ def load_model(spec: ModelSpec, folder: Path, report: Report = lambda _: None) -
     device = resolve_device(spec.device)
     try:
         report(Progress(0.1, "Reading the weights"))
-        reference = load_reference(folder, getattr(torch, spec.dtype)).to(device)
+        reference = load_reference(folder, getattr(torch, spec.dtype))
+        torch.nn.Module.to(reference, device)
         report(Progress(0.4, "Attaching hook points"))
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         bridge = TransformerBridge.boot_transformers(
@@ -179,10 +181,11 @@ def load_reference(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
     Raises:
         CheckpointError: The weights lack tensors that the architecture needs.
     """
-    model, info = AutoModelForCausalLM.from_pretrained(
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
         folder, dtype=dtype, attn_implementation="eager", use_safetensors=True, local_files_only=True,
         trust_remote_code=False, output_loading_info=True,
     )  # fmt: skip
+    model, info = loaded
     if info["missing_keys"] or info["mismatched_keys"]:
         absent = sorted(map(str, info["missing_keys"] or info["mismatched_keys"]))
         raise CheckpointError(

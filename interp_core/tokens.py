@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import PreTrainedTokenizerBase
@@ -34,9 +35,10 @@ class Tokenizer:
         }
         self._byte_of = {char: byte for byte, char in _byte_alphabet().items()}
         self.n_ctx = n_ctx
-        self.bos_id: int | None = tokenizer.bos_token_id
-        self.eos_id: int | None = tokenizer.eos_token_id
-        self.bos_token: str | None = tokenizer.bos_token
+        named: Any = tokenizer  # transformers declares these attributes None
+        self.bos_id: int | None = named.bos_token_id
+        self.eos_id: int | None = named.eos_token_id
+        self.bos_token: str | None = named.bos_token
         self.has_chat_template = tokenizer.chat_template is not None
         self.name = type(tokenizer).__name__
 

@@ -69,8 +69,10 @@ class AttentionPicture {
     this.thumbLayer = this.layer;
     this.hover.head = null;
     const thumbs = Array.from({ length: this.pattern.nHeads }, (_, head) =>
-      el("div", { class: "hs-thumb", role: "button", tabindex: head === this.state.head ? 0 : -1, "data-index": head, "data-testid": `head-thumb-${head}` },
-        el("canvas", { "aria-hidden": "true" }), el("span", {}, this.headName(head))));
+      el("div", {
+        class: "hs-thumb", role: "button", tabindex: head === this.state.head ? 0 : -1,
+        "data-index": head, "data-testid": `head-thumb-${head}`,
+      }, el("canvas", { "aria-hidden": "true" }), el("span", {}, this.headName(head))));
     this.thumbs.replaceChildren(...thumbs);
   }
 
@@ -120,6 +122,7 @@ class AttentionPicture {
   }
 
   lock(change) {
+    if (Object.keys(change).every((name) => this.state[name] === change[name])) return;
     this.state = { ...this.state, ...change };
     this.send("lock", this.state);
     this.repaint();
@@ -190,8 +193,9 @@ class AttentionPicture {
       const most = from ? "the most that any query attends to each token" : "the most that each token attends to any key";
       return this.caption.replaceChildren(`Tint, no token selected: ${most}, in ${name}.`);
     }
-    const what = from ? ["Tint: how much ", this.text.name(focus), " attends to each token"] : ["Tint: how much each token attends to ", this.text.name(focus)];
-    this.caption.replaceChildren(...what, `, in ${name}${this.state.pos === focus ? " (locked)" : ""}.`);
+    const before = from ? "Tint: how much " : "Tint: how much each token attends to ";
+    const after = `${from ? " attends to each token" : ""}, in ${name}${this.state.pos === focus ? " (locked)" : ""}.`;
+    this.caption.replaceChildren(before, this.text.name(focus), after);
   }
 }
 

@@ -55,7 +55,7 @@ def attention_payload(view: AttentionView) -> bytes:
     """
     header = token_header(view.tokens, view.special)
     _check(view)
-    n_heads, n_pos, _ = view.patterns.shape
+    n_heads = view.patterns.shape[0]
     patterns = _without_rounding(view.patterns)
     causal = not np.triu(patterns, k=1).any()
     weights = lower_triangle(patterns) if causal else patterns.reshape(n_heads, -1)
@@ -68,17 +68,14 @@ def attention_payload(view: AttentionView) -> bytes:
         "pos": view.pos,
         "direction": view.direction,
     }
-    return pack(
-        header, {"heads": to_uint8(weights), "focus": weights[view.head].astype(np.float32)}
-    )
+    return pack(header, {"heads": to_uint8(weights), "focus": weights[view.head]})
 
 
 def _check(view: AttentionView) -> None:
     shape, n_pos = view.patterns.shape, len(view.tokens)
     if len(shape) != 3 or shape[0] == 0 or shape[1:] != (n_pos, n_pos):
         raise ValueError(
-            f"The patterns have shape {shape} but there are {n_pos} tokens: "
-            f"give (heads, {n_pos}, {n_pos})."
+            f"The patterns have shape {shape} but there are {n_pos} tokens: give (heads, {n_pos}, {n_pos})."
         )
     if not 0 <= view.head < shape[0]:
         raise ValueError(f"Head {view.head} is not in the layer: give 0 to {shape[0] - 1}.")
@@ -90,6 +87,7 @@ def _check(view: AttentionView) -> None:
 def _without_rounding(
     patterns: Float[np.ndarray, "head pos pos"],
 ) -> Float[np.ndarray, "head pos pos"]:
+    """Return the patterns as float32 from 0 to 1, or refuse what rounding cannot explain."""
     low, high = float(patterns.min()), float(patterns.max())
     # Written so that NaN fails too.
     if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
@@ -97,4 +95,4 @@ def _without_rounding(
             f"Attention probabilities run from {low:.4g} to {high:.4g}: give finite values from "
             "0 to 1, the pattern after the softmax."
         )
-    return patterns if low >= 0 and high <= 1 else patterns.clip(0, 1)
+    return patterns.astype(np.float32, copy=False).clip(0, 1)

@@ -40,11 +40,13 @@ function open(host, Picture) {
   const failure = root.appendChild(el("p", { class: "hs-failure", role: "alert" }));
   const slot = { root, stop, failure, turn: 0, data: null, ready: false, colours: null };
   slot.repaint = oncePerFrame(() => {
-    if (!slot.ready || stop.signal.aborted) return;
+    if (!slot.ready || !slot.colours || stop.signal.aborted) return;
     slot.picture.paint(slot.colours);
     root.dataset.painted = Number(root.dataset.painted ?? 0) + 1;
   });
   slot.restyle = () => {
+    // A host that has already dropped the element gives it no styles, hence no colours.
+    if (!root.isConnected) return;
     slot.colours = readColours(root);
     slot.repaint();
   };

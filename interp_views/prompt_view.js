@@ -9,7 +9,9 @@ class PromptPicture {
     this.chart = new LossChart(signal, actions);
     this.panel = new PredictionPanel();
     this.build(signal);
-    const escape = (event) => event.key === "Escape" && this.pos !== null && root.matches(":hover, :focus-within") && this.choose(this.pos);
+    const escape = ({ key }) => {
+      if (key === "Escape" && this.pos !== null && root.matches(":hover, :focus-within")) this.choose(this.pos);
+    };
     document.addEventListener("keydown", escape, { signal });
   }
 
@@ -24,7 +26,8 @@ class PromptPicture {
       this.repaint();
     });
     this.scale = el("div");
-    const bar = el("div", { class: "hs-bar" }, el("span", { class: "hs-note" }, "Colour by"), this.colour.node, this.scale, el("div", { class: "hs-push" }, this.numbers.node));
+    const bar = el("div", { class: "hs-bar" }, el("span", { class: "hs-note" }, "Colour by"), this.colour.node,
+      this.scale, el("div", { class: "hs-push" }, this.numbers.node));
     this.left = el("div", {}, bar, this.text.node, this.chart.node);
     this.root.append(el("div", { class: "hs-prompt" }, this.left, this.panel.node));
   }
@@ -71,7 +74,8 @@ class PromptPicture {
     const most = loss.reduce((largest, value) => Math.max(largest, Number.isNaN(value) ? 0 : value), 0);
     const shares = byLoss ? loss.map((value) => value / (most || 1)) : probability;
     this.text.tint(shares, byLoss ? colours.loss : colours.attention);
-    this.scale.replaceChildren(byLoss ? colourScale("loss", most.toFixed(2), "nats, linear") : colourScale("attention", "1", "probability, linear"));
+    const key = byLoss ? ["loss", most.toFixed(2), "nats, linear"] : ["attention", "1", "probability, linear"];
+    this.scale.replaceChildren(colourScale(...key));
   }
 }
 

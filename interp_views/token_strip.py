@@ -64,6 +64,4 @@ def _check_shade(shade: Float[np.ndarray, " pos"], n_pos: int) -> None:
         raise ValueError(f"The shade has shape {shade.shape} but there are {n_pos} tokens.")
     known = shade[~np.isnan(shade)]
     if ((known < 0) | (known > 1)).any():
-        raise ValueError(
-            f"The shade runs from {known.min():.4g} to {known.max():.4g}: scale it to 0 to 1."
-        )
+        raise ValueError(f"The shade runs from {known.min():.4g} to {known.max():.4g}: scale it to 0 to 1.")

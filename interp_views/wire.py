@@ -11,6 +11,7 @@ their first bytes, so shuffled ones deflate better. `wire.js` is the other end.
 
 import json
 import zlib
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -20,9 +21,7 @@ DTYPES = ("uint8", "uint16", "int32", "float32")
 _ALIGNMENT = 8
 
 
-def pack(
-    header: dict[str, object], arrays: dict[str, Shaped[np.ndarray, "..."]], compress: bool = True
-) -> bytes:
+def pack(header: Mapping[str, object], arrays: Mapping[str, Shaped[np.ndarray, "..."]], compress: bool = True) -> bytes:
     """Pack a header and named arrays into one message.
 
     Args:
@@ -60,7 +59,7 @@ def to_uint8(patterns: Float[np.ndarray, "*cells"]) -> Shaped[np.ndarray, "*cell
     return np.rint(patterns * 255.0).astype(np.uint8)
 
 
-def _blob(arrays: dict[str, Shaped[np.ndarray, "..."]]) -> tuple[dict[str, dict], bytes]:
+def _blob(arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> tuple[dict[str, dict], bytes]:
     described: dict[str, dict] = {}
     blob = bytearray()
     for name, array in arrays.items():
@@ -86,13 +85,12 @@ def _blob(arrays: dict[str, Shaped[np.ndarray, "..."]]) -> tuple[dict[str, dict]
     return described, bytes(blob)
 
 
-def _header_bytes(header: dict[str, object]) -> bytes:
+def _header_bytes(header: Mapping[str, object]) -> bytes:
     try:
         text = json.dumps(header, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     except ValueError as error:
         raise ValueError(
-            "The header holds NaN or an infinity, which JSON cannot carry: "
-            "send such numbers in a float32 array."
+            "The header holds NaN or an infinity, which JSON cannot carry: send such numbers in a float32 array."
         ) from error
     head = text.encode()
     return head + b" " * (-(4 + len(head)) % _ALIGNMENT)

@@ -40,6 +40,8 @@ picture(
     "prompt_view", payload, key="prompt.view", event="select",
     react=lambda value: run_bar.select_position(state, value.get("pos"), len(tokens.ids)),
 )  # fmt: skip
+with st.expander("Every position as a table"):
+    st.dataframe(tables.shown(tables.prompt_table(tokens, found)), hide_index=True, width="stretch", key="prompt.table")
 with st.expander("How to read this"):
     st.markdown(
         "Loss is the cross-entropy, in nats, of the token that stands there, given all before it: 0 means that the "

@@ -52,7 +52,9 @@ left.progress(min(1.0, size / limit), text=f"{count:,} results, {size / MIB:,.1f
 right.button("Clear", width="stretch", key="settings.clear", on_click=engine.results.clear)
 
 st.subheader("Folders", anchor=False)
-st.text(f"Cache:  {cache_folder()}\nModels: {models_folder()}")
+on_disk = sum(path.stat().st_size for path in cache_folder().rglob("*") if path.is_file())
+st.text(f"Cache:  {cache_folder()} ({on_disk / MIB:,.0f} MiB)\nModels: {models_folder()}")
 st.caption(
-    r"Set by HOOKSCOPE\_CACHE and HOOKSCOPE\_MODELS before the start. The limits above are kept in the settings file."
+    r"Set by HOOKSCOPE\_CACHE and HOOKSCOPE\_MODELS before the start; deleting the cache folder is safe, the next start "
+    "makes it again. The limits above are kept in the settings file."
 )

@@ -71,13 +71,17 @@ def _show_failed_load(state: UrlState, wanted: ModelSpec, reason: str, previous:
     with st.container(border=True):
         st.error(f"{plain(wanted.name)} could not be loaded. {plain(reason)}{plain(stay)}")
         again, back = st.columns(2)
-        again.button("Try again", on_click=lambda: cached.engine().open(wanted, retry=True), width="stretch")
+        again.button("Try again", on_click=_retry, args=(wanted,), width="stretch")
         back.button(
             f"Keep {plain(previous.name)}" if previous else "Use the default model",
             on_click=_use,
             args=(state, previous or ModelSpec()),
             width="stretch",
         )
+
+
+def _retry(spec: ModelSpec) -> None:
+    cached.engine().open(spec, retry=True)
 
 
 def _use(state: UrlState, spec: ModelSpec) -> None:

@@ -103,7 +103,7 @@ def start_generation(run: Run, sampling: "Sampling", attempt: int) -> Job:
     return job
 
 
-def wait_for_generation(job: Job, show: Callable[["Continuation"], None]) -> "Continuation":
+def wait_for_generation(job: Job, show: Callable[["Continuation"], object]) -> "Continuation":
     """Wait for a generation, showing what there is after every token."""
     job.join()
     return wait_for_job(job, "Generating", show)

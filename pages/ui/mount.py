@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
+from streamlit.components import v2
 
 from interp_views.component import Component
 
@@ -15,7 +16,7 @@ from interp_views.component import Component
 @functools.cache
 def _renderer(name: str) -> Any:
     component = Component.load(name)
-    return st.components.v2.component(f"hookscope_{name}", html=component.html, css=component.css, js=component.js)
+    return v2.component(f"hookscope_{name}", html=component.html, css=component.css, js=component.js)
 
 
 def picture(name: str, payload: bytes, *, key: str, event: str, react: Callable[[dict[str, Any]], None]) -> None:

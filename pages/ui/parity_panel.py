@@ -1,5 +1,6 @@
 """The parity panel: this model against Hugging Face's own forward pass over the same folder."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -13,6 +14,7 @@ from pages.ui.bench import Bench, plain
 if TYPE_CHECKING:
     from interp_core.parity import Parity
 
+_COMPARED = "parity.compared"
 CLOSE = 1e-4
 """Nats; what a float32 model on the CPU is held to."""
 
@@ -31,10 +33,9 @@ def show(bench: Bench) -> None:
     with prompt.container(border=True, height="stretch"):
         st.markdown("**Your prompt**")
         st.caption(memory)
-        key = ("parity.prompt", bench.run)
         if st.button("Compare on this prompt", width="stretch", key="parity.compare"):
-            st.session_state[key] = True
-        if st.session_state.get(key):
+            st.session_state[_COMPARED] = bench.run
+        if st.session_state.get(_COMPARED) == bench.run:
             _show_measured(lambda: cached.prompt_parity(bench.spec, bench.prompt))
     with st.expander("How to read this"):
         st.markdown(
@@ -47,9 +48,9 @@ def show(bench: Bench) -> None:
         )
 
 
-def _show_measured(measure: object) -> None:
+def _show_measured(measure: Callable[[], "Parity"]) -> None:
     try:
-        parity: Parity = measure()  # type: ignore[operator]
+        parity = measure()
     except InterpError as error:
         st.error(plain(str(error)))
         return

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from interp_views.tokens import visible
+
 if TYPE_CHECKING:
     from interp_core.predictions import Predictions
     from interp_core.tokens import Tokenised
@@ -28,6 +30,12 @@ def prompt_table(tokens: "Tokenised", found: "Predictions") -> pd.DataFrame:
         table[f"next_{place + 1}"] = [found.top_tokens[int(index)] for index in found.top_ids[:, place]]
         table[f"next_{place + 1}_probability"] = found.top_probability[:, place]
     return table
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as it is shown: spaces, newlines and control characters of its texts visible."""
+    texts = [name for name in table if pd.api.types.is_string_dtype(table[name])]
+    return table.assign(**{name: table[name].map(visible) for name in texts})
 
 
 def attention_table(

@@ -17,7 +17,7 @@ _QUIET_TURNS = 6
 """A result that comes within 0.3 s shows no progress bar: a flash would only disturb."""
 
 
-def wait_for_job(job: Job, label: str, show: Callable[[Any], None] | None = None) -> Any:
+def wait_for_job(job: Job, label: str, show: Callable[[Any], object] | None = None) -> Any:
     """The job's result. `show` is given each new partial result. Leaves the job, also when interrupted.
 
     Raises:

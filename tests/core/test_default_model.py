@@ -8,6 +8,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors import safe_open
 
 from interp_core import default_model
 from interp_core.errors import DiskError, DownloadError
@@ -69,14 +71,15 @@ def test_a_gguf_with_another_checksum_is_never_used(index, tmp_path, monkeypatch
 
 FULL_DISK = """
 import resource, signal, sys
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))  # a write past this fails, as on a full disk
+import torch
+from safetensors.torch import save_file
 from interp_core import default_model
 from interp_core.errors import InterpError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))  # a write past this fails, as on a full disk
 if sys.argv[2] == "convert":
     from pathlib import Path
     from safetensors.torch import save_file
-    import torch
     def converted(gguf, target, report):
         target.mkdir()
         save_file({"a": torch.zeros(10**6)}, target / "model.safetensors")
@@ -131,9 +134,6 @@ def test_a_broken_conversion_is_not_ready(default_folder, tmp_path, monkeypatch)
 @pytest.mark.default_model
 def test_the_weights_are_those_of_the_quantised_file(default_folder):
     """Q4_1: within a block of 32, weights take at most 16 values."""
-    import torch
-    from safetensors import safe_open
-
     with safe_open(default_folder / "model.safetensors", "pt") as file:
         weight = file.get_tensor("model.layers.3.mlp.up_proj.weight")
     blocks = weight.reshape(-1, 32)[:500]

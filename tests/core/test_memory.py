@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from interp_core.checkpoints import inspect_checkpoint
 from interp_core.errors import MemoryLimitError
 from interp_core.memory import check_fits, estimate_run
 from tests.tiny import rewrite_config
@@ -106,8 +107,6 @@ def test_a_prompt_whose_pass_would_not_fit_is_refused_before_it_starts(tiny, mon
 
 
 def test_a_tied_embedding_counts_twice_in_compatibility_mode(copy_of_tiny):
-    from interp_core.checkpoints import inspect_checkpoint
-
     rewrite_config(copy_of_tiny, tie_word_embeddings=True)
     assert inspect_checkpoint(copy_of_tiny).n_tied_params == 400 * 32
     rewrite_config(copy_of_tiny, tie_word_embeddings=False)

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interp_core.errors import ContextLengthError, EmptyPromptError, PromptError, PromptTextError
+from interp_core.models import load_model
 from interp_core.prompts import MOST_TEXT_BYTES, Prompt
+from interp_core.types import ModelSpec
 from tests.tiny import N_CTX, rewrite_config
 
 TEXT = "When Mary and John went"
@@ -73,9 +75,6 @@ def test_parts_of_a_character_are_shown_as_bytes(tiny):
 
 
 def test_asking_for_a_chat_template_that_is_not_there_is_said_so(tiny_folders, copy_of_tiny):
-    from interp_core.models import load_model
-    from interp_core.types import ModelSpec
-
     rewrite_config(copy_of_tiny)
     (copy_of_tiny / "chat_template.jinja").unlink()
     loaded = load_model(ModelSpec("folder", "broken", device="cpu"), copy_of_tiny)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from interp_core.prompts import MOST_TEXT_BYTES
+from pages.ui.cached import engine
 from pages.ui.schemas import EXAMPLE_PROMPT
 from pages.ui.text_code import encode_text
 from tests.pages.conftest import words
@@ -233,8 +234,6 @@ def test_settings_are_applied_and_refused(visit):
     app.number_input[1].set_value(64)
     next(button for button in app.button if button.label == "Apply and remember").click().run()
     assert "Applied" in app.success[0].value
-    from pages.ui.cached import engine
-
     assert engine().results.usage()[2] == 64 * 1024**2
 
 
@@ -242,6 +241,4 @@ def test_results_are_seen_and_cleared(visit):
     app = visit("prompt")
     app.switch_page("pages/settings.py").run()
     app.button(key="settings.clear").click().run()
-    from pages.ui.cached import engine
-
     assert engine().results.usage()[0] == 0

@@ -1,0 +1,102 @@
+"""Seconds from opening a file to its picture on screen, measured alike for every tool.
+
+Chromium's compositor reports each new frame with its time (a screencast), and a script in the page looks at the
+document once a frame. The picture is on screen when its cells exist and neither the document nor the pixels of the
+window have changed for half a second; the half second is not counted.
+"""
+
+import base64
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import CDPSession, Page, Playwright, TimeoutError
+
+from benchmarks import chromium
+
+TIMEOUT_S = 180
+_QUIET_S = 0.5
+_WATCH = """(() => {
+  const seen = window.benchmark = { cells: false, elements: 0, changed: 0, painted: null };
+  const look = () => {
+    const now = performance.now() / 1000;
+    const elements = document.getElementsByTagName("*").length;
+    if (elements !== seen.elements) Object.assign(seen, { elements, changed: now });
+    if (!seen.cells && document.querySelector("CELLS")) Object.assign(seen, { cells: true, changed: now });
+    if (seen.painted === null && document.querySelector("[data-painted]")) seen.painted = now;
+    requestAnimationFrame(look);
+  };
+  look();
+})()"""
+_QUIET = f"() => benchmark.cells && performance.now() / 1000 - benchmark.changed >= {_QUIET_S}"
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Seconds since the navigation began, in one fresh browser."""
+
+    pixels: float
+    """Last change of the document or of the window's pixels."""
+    painted: float | None
+    """When our own picture says that it is painted; None for the others."""
+
+
+class _Frames:
+    """Watches the window's pixels."""
+
+    def __init__(self, session: CDPSession) -> None:
+        self._session = session
+        self._pixels = ""
+        self.changed = 0.0
+        """When a frame last differed from the one before, in seconds since 1970."""
+        session.on("Page.screencastFrame", self._take)
+        session.send("Page.startScreencast", {"format": "png"})
+
+    def stop(self) -> None:
+        self._session.send("Page.stopScreencast")
+        self._session.remove_listener("Page.screencastFrame", self._take)
+
+    def _take(self, frame: dict) -> None:
+        pixels = hashlib.sha256(base64.b64decode(frame["data"])).hexdigest()
+        if pixels != self._pixels:
+            self._pixels, self.changed = pixels, frame["metadata"]["timestamp"]
+        self._session.send("Page.screencastFrameAck", {"sessionId": frame["sessionId"]})
+
+
+def open_file(playwright: Playwright, path: Path, cells: str, screenshot: Path | None = None) -> Opening | None:
+    """Open a file in a browser of its own and wait for its picture; None if there is no answer in time.
+
+    Args:
+        playwright: Starts the browser.
+        path: Of the HTML file.
+        cells: Selector of what the picture is drawn with.
+        screenshot: Where to keep what was on screen at the end.
+    """
+    # A page that never answers cannot be closed, so the whole browser goes each time.
+    with chromium.launch(playwright) as browser:
+        page = chromium.fresh_context(browser).new_page()
+        page.add_init_script(_WATCH.replace("CELLS", cells))
+        frames = _Frames(page.context.new_cdp_session(page))
+        try:
+            page.goto(path.as_uri(), wait_until="commit", timeout=TIMEOUT_S * 1000)
+            opening = _wait(page, frames)
+        except TimeoutError:
+            return None
+        frames.stop()
+        if screenshot:
+            page.screenshot(path=screenshot)
+        return opening
+
+
+def _wait(page: Page, frames: _Frames) -> Opening:
+    deadline = time.monotonic() + TIMEOUT_S
+    while True:
+        page.wait_for_function(_QUIET, timeout=max(1.0, (deadline - time.monotonic()) * 1000))
+        origin, now, changed, painted = page.evaluate(
+            "[performance.timeOrigin / 1000, performance.now() / 1000, benchmark.changed, benchmark.painted]"
+        )
+        pixels = max(changed, frames.changed - origin)
+        if frames.changed > origin and now - pixels >= _QUIET_S:
+            return Opening(pixels, painted)
+        page.wait_for_timeout(50)
