@@ -81,8 +81,9 @@ def measure(
 ) -> dict[int, list[app_traffic.Mounting]]:
     """Open every file and mount every payload, all taking turns; returns what the app sent."""
     mountings: dict[int, list[app_traffic.Mounting]] = {n_pos: [] for n_pos in LENGTHS}
-    for _ in range(runs):
-        for case in cases:
+    for run in range(runs):
+        # Every other round goes backwards, so that no tool is always the one after another.
+        for case in cases[:: -1 if run % 2 else 1]:
             if case.wants_another():
                 case.open(playwright, screenshots)
         with chromium.launch(playwright) as browser:
@@ -93,7 +94,7 @@ def measure(
 
 def main() -> int:
     """Measure, print, and return the exit status."""
-    parser = report.parser(__doc__, runs=3)
+    parser = report.parser(__doc__, runs=5)
     parser.add_argument("--screenshots", type=Path, metavar="FOLDER", help="keep what each file showed in the end")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:

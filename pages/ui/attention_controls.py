@@ -11,25 +11,28 @@ from pages.ui.url_state import UrlState
 def show(state: UrlState, bench: Bench) -> None:
     """Draw the controls above the picture."""
     n_layers, n_heads = bench.card.n_layers, bench.card.n_heads
-    layer_before, layer, layer_after, head_before, head, head_after = st.columns(
-        [1, 3, 1, 1, 3, 1], vertical_alignment="bottom"
-    )
-    layer.selectbox(
-        f"Layer, of {n_layers}", range(n_layers), key=state.key("layer"), format_func=lambda index: f"Layer {index}"
-    )
-    head.selectbox(
-        f"Head held, of {n_heads}", [None, *range(n_heads)], key=state.key("head"),
-        format_func=lambda index: "None: hover to look" if index is None else f"L{state['layer']}H{index}",
+    with st.container(horizontal=True, gap="large"):
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small", width="content"):
+            _step_button(state, "layer", -1, n_layers, "J", ":material/keyboard_arrow_down:", "Previous layer")
+            st.selectbox(
+                f"Layer, of {n_layers}", range(n_layers), key=state.key("layer"), width=140,
+                format_func=lambda index: f"Layer {index}",
+            )  # fmt: skip
+            _step_button(state, "layer", 1, n_layers, "K", ":material/keyboard_arrow_up:", "Next layer")
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small", width="content"):
+            _step_button(state, "head", -1, n_heads, "P", ":material/chevron_left:", "Previous head")
+            st.selectbox(
+                f"Head held, of {n_heads}", [None, *range(n_heads)], key=state.key("head"), width=180,
+                format_func=lambda index: "None: hover to look" if index is None else f"L{state['layer']}H{index}",
+            )  # fmt: skip
+            _step_button(state, "head", 1, n_heads, "N", ":material/chevron_right:", "Next head")
+
+
+def _step_button(state: UrlState, name: str, by: int, count: int, shortcut: str, icon: str, what: str) -> None:
+    st.button(
+        "", icon=icon, key=f"attention.{name}_{'after' if by > 0 else 'before'}", shortcut=shortcut,
+        help=f"{what} ({shortcut})", on_click=_step, args=(state, name, by, count),
     )  # fmt: skip
-    step = {"on_click": _step, "width": "stretch"}
-    layer_before.button("", icon=":material/keyboard_arrow_down:", key="attention.layer_before", shortcut="J",
-                        args=(state, "layer", -1, n_layers), help="Previous layer (J)", **step)  # fmt: skip
-    layer_after.button("", icon=":material/keyboard_arrow_up:", key="attention.layer_after", shortcut="K",
-                       args=(state, "layer", 1, n_layers), help="Next layer (K)", **step)  # fmt: skip
-    head_before.button("", icon=":material/chevron_left:", key="attention.head_before", shortcut="P",
-                       args=(state, "head", -1, n_heads), help="Previous head (P)", **step)  # fmt: skip
-    head_after.button("", icon=":material/chevron_right:", key="attention.head_after", shortcut="N",
-                      args=(state, "head", 1, n_heads), help="Next head (N)", **step)  # fmt: skip
 
 
 def lock(state: UrlState, bench: Bench, value: dict[str, Any]) -> None:

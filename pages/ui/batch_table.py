@@ -6,7 +6,7 @@ import streamlit as st
 from interp_core.errors import InterpError
 from interp_core.types import Run
 from interp_views.tokens import visible
-from pages.ui import cached, run_bar
+from pages.ui import batch, cached
 from pages.ui.bench import Bench
 from pages.ui.url_state import UrlState
 
@@ -15,7 +15,7 @@ _AT_ONCE = 200
 
 def show(state: UrlState, bench: Bench) -> None:
     """Draw the table where there is a batch; its prompts run only when asked for."""
-    prompts = run_bar.batch_prompts()[:_AT_ONCE]
+    prompts = batch.prompts_in_use()[:_AT_ONCE]
     if not prompts:
         return
     st.subheader("The batch", anchor=False)

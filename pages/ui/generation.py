@@ -27,25 +27,20 @@ _JOB, _SHOWN, _ATTEMPT = "generation.job", "generation.shown", "generation.attem
 def show(state: UrlState, bench: Bench) -> None:
     """Draw controls and what was generated, and wait for what is being generated."""
     st.caption(
-        "Greedy at temperature 0; otherwise sampled with the seed, the same tokens each time. Shaded by the model's own probability of each token."
+        "Greedy at temperature 0; otherwise sampled with the seed, the same tokens each time. Shaded by the model's own "
+        "probability of each token."
     )
-    columns = st.columns(5)
-    columns[0].number_input("Tokens", 1, 2048, key=state.key("tokens"))
-    columns[1].number_input("Temperature", 0.0, 10.0, step=0.1, key=state.key("temperature"))
-    columns[2].number_input("Top-k (0: all)", 0, 100_000, key=state.key("top_k"))
-    columns[3].number_input("Top-p (1: all)", 0.01, 1.0, step=0.05, key=state.key("top_p"))
-    columns[4].number_input("Seed", 0, 1_000_000, key=state.key("seed"))
-    start, stop, _ = st.columns([1, 1, 3])
-    start.button(
-        "Generate",
-        type="primary",
-        width="stretch",
-        key="generation.start",
-        on_click=_start,
-        args=(state, bench),
-        shortcut="G",
-    )
-    stop.button("Stop", width="stretch", key="generation.stop", on_click=_stop)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.number_input("Tokens", 1, 2048, key=state.key("tokens"), width=140)
+        st.number_input("Temperature", 0.0, 10.0, step=0.1, key=state.key("temperature"), width=140)
+        st.number_input("Top-k (0: all)", 0, 100_000, key=state.key("top_k"), width=140)
+        st.number_input("Top-p (1: all)", 0.01, 1.0, step=0.05, key=state.key("top_p"), width=140)
+        st.number_input("Seed", 0, 1_000_000, key=state.key("seed"), width=140)
+    with st.container(horizontal=True):
+        st.button(
+            "Generate", type="primary", key="generation.start", on_click=_start, args=(state, bench), shortcut="G"
+        )
+        st.button("Stop", key="generation.stop", on_click=_stop)
     place = st.empty()
     job: Job | None = st.session_state.get(_JOB)
     if job is not None:

@@ -1,0 +1,39 @@
+"""Take the README's screenshots from the running app: `python docs/take_pictures.py http://127.0.0.1:8501`."""
+
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+FOLDER = Path(__file__).parent / "pictures"
+INDUCTION = "prompt=The+small+brown+fox+crossed+the+frozen+river.+The+small+brown+fox+crossed+the+frozen"
+PICTURES = {
+    "home": ("", "light", "text=135 M parameters"),
+    "prompt": ("prompt", "light", "[data-testid=prediction-0]"),
+    "attention": (f"attention?layer=18&head=6&{INDUCTION}&pos=12", "light", "[data-testid=head-thumb-8]"),
+    "model": ("model", "dark", "text=positions"),
+    "settings": ("settings", "light", "text=135 M parameters"),
+}
+"""Name to path, theme and what must be on screen before the picture is taken."""
+
+
+def main(address: str) -> None:
+    """Save every picture as a PNG of the page's whole height, 1440 pixels wide."""
+    FOLDER.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        for name, (path, theme, wanted) in PICTURES.items():
+            page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme=theme)  # pyright: ignore
+            page.goto(f"{address}/{path}")
+            page.locator(wanted).first.wait_for(timeout=120_000)
+            page.wait_for_timeout(1500)
+            height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+            page.set_viewport_size({"width": 1440, "height": min(int(height), 1700)})
+            page.wait_for_timeout(800)
+            page.screenshot(path=FOLDER / f"{name}.png")
+            page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
