@@ -6,6 +6,7 @@ batched across users: batch shapes are a function of the request alone, so that 
 is there. No torch is imported until a model is loaded.
 """
 
+import contextlib
 import os
 import threading
 from collections import OrderedDict
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from interp_core.checkpoints import inspect_checkpoint
 from interp_core.jobs import Job, ResultCache, Work
-from interp_core.lane import Lane
+from interp_core.lane import Lane, LaneClosedError
 from interp_core.memory import check_fits, estimate_load
 from interp_core.settings import GIB, MIB, Settings
 from interp_core.types import ModelSpec, Progress
@@ -71,19 +72,20 @@ class Engine:
             InterpError: The model could not be loaded.
         """
         key = (spec, key)
-        lane = self.open(spec)
-        with self._lock:
-            job = self._in_flight.get(key)
-            if job is None or job.unwanted:
-                job = Job(key, work, keep=keep)
-                if (known := self.results.get(key)) is not None:
-                    job.settle("done", result=known)
-                    job.done.set()
-                else:
-                    lane.put(job)
-                    self._in_flight[key] = job
-            job.join()
-            return job
+        while True:
+            lane = self.open(spec)
+            with self._lock, contextlib.suppress(LaneClosedError):
+                job = self._in_flight.get(key)
+                if job is None or job.unwanted:
+                    job = Job(key, work, keep=keep)
+                    if (known := self.results.get(key)) is not None:
+                        job.settle("done", result=known)
+                        job.done.set()
+                    else:
+                        lane.put(job)
+                        self._in_flight[key] = job
+                job.join()
+                return job
 
     def run(self, spec: ModelSpec, key: Hashable, work: Work) -> Any:
         """`submit`, wait, and return the result or raise."""
@@ -125,7 +127,7 @@ class Engine:
                 del self._in_flight[job.key]
 
     def _load(self, lane: Lane) -> LoadedModel:
-        from interp_core import models  # noqa: PLC0415  torch: after the first paint, in the lane's thread
+        from interp_core import devices, models  # noqa: PLC0415  torch: after the first paint, in the lane's thread
 
         def report(progress: Progress) -> None:
             lane.progress = progress
@@ -135,8 +137,8 @@ class Engine:
         lane.estimate = estimate_load(inspect_checkpoint(folder), lane.spec)
         report(Progress(0.05, "Waiting for another model to finish loading"))
         with self._one_load:
-            device = models.resolve_device(lane.spec.device)
-            self._make_room(lane, lambda: models.free_bytes(device))
+            device = devices.resolve_device(lane.spec.device)
+            self._make_room(lane, lambda: devices.free_bytes(device))
             return models.load_model(lane.spec, folder, report)
 
     def _make_room(self, lane: Lane, free_bytes: Callable[[], int]) -> None:
@@ -168,6 +170,6 @@ def _set_threads(threads: int) -> int:
 
 
 def _trim() -> None:
-    from interp_core.models import trim_memory  # noqa: PLC0415  after the first paint
+    from interp_core.devices import trim_memory  # noqa: PLC0415  after the first paint
 
     trim_memory()

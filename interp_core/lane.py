@@ -29,6 +29,10 @@ LaneState = Literal["loading", "ready", "failed", "closed"]
 MOST_WAITING = 64
 
 
+class LaneClosedError(Exception):
+    """The model was let go of between asking for its lane and using it; ask for a new one."""
+
+
 class Lane:
     """A model's thread, queue and state."""
 
@@ -69,13 +73,14 @@ class Lane:
 
         Raises:
             QueueFullError: As many jobs wait as may.
+            LaneClosedError: The model was let go of meanwhile.
             InterpError: The model could not be loaded.
         """
         with self._admission:
             if self.state == "failed" and self.error:
                 raise self.error
             if self.state == "closed":
-                raise UnexpectedError("the model was unloaded meanwhile", "none")
+                raise LaneClosedError
             if len(self._active) >= MOST_WAITING:
                 raise QueueFullError(len(self._active))
             self._active.add(job)
@@ -161,7 +166,7 @@ class Lane:
         """The sentence that a page shows for an error; unexpected ones go to the log under a reference."""
         if isinstance(error, InterpError):
             return error
-        from interp_core.models import is_out_of_memory, trim_memory  # noqa: PLC0415  torch: after the first paint
+        from interp_core.devices import is_out_of_memory, trim_memory  # noqa: PLC0415  torch: after the first paint
 
         reference = uuid.uuid4().hex[:8]
         log.error("%s failed (reference %s)", what, reference, exc_info=error)

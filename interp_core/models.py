@@ -5,10 +5,7 @@ safetensors, which transformers reads in eager attention and TransformerBridge w
 other kernels do not expose their patterns.
 """
 
-import ctypes
 import functools
-import gc
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +20,10 @@ from transformers.utils import logging as transformers_logging
 from interp_core import hub
 from interp_core.checkpoints import Checkpoint, inspect_checkpoint
 from interp_core.default_model import QUANTISATION, ensure_default_model
-from interp_core.errors import CheckpointError, ModelError
+from interp_core.devices import free_bytes, is_out_of_memory, resolve_device, trim_memory
+from interp_core.errors import CheckpointError
 from interp_core.hooks import HookedModel, forward
-from interp_core.memory import available_bytes, check_fits, estimate_run
+from interp_core.memory import check_fits, estimate_run
 from interp_core.settings import models_folder
 from interp_core.tokens import Tokenizer
 from interp_core.types import DTYPE_BYTES, ModelSpec, Processing, Progress
@@ -193,48 +191,6 @@ def load_reference(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
             "They would have been random. Copy the weights again."
         )
     return model.eval()
-
-
-def devices() -> list[str]:
-    """Devices that a model can be put on: the CPU, and what torch finds."""
-    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
-    return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]
-
-
-def resolve_device(wanted: str) -> str:
-    """`auto` is the first accelerator, or the CPU.
-
-    Raises:
-        ModelError: The device is not there.
-    """
-    found = devices()
-    if wanted == "auto":
-        return found[1] if len(found) > 1 else found[0]
-    if wanted not in found:
-        raise ModelError(f"There is no device {wanted!r} on this machine. Pick one of: {', '.join(found)}.")
-    return wanted
-
-
-def free_bytes(device: str) -> int:
-    """Memory that may still be taken on a device."""
-    return torch.cuda.mem_get_info(device)[0] if device.startswith("cuda") else available_bytes()
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on any device."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
-    )
-
-
-def trim_memory() -> None:
-    """Give freed memory back to the machine: glibc keeps 0.4 GB of the default model's load otherwise."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _let_go_of_file(bridge: TransformerBridge, mapped: set[int]) -> None:

@@ -51,10 +51,11 @@ with st.expander("How to read this"):
         "nothing to read rest on the first token (attention sink, Xiao et al. 2023, arXiv:2309.17453)."
     )
 share.show_downloads(
-    tables.attention_table(bench.tokenised, patterns[head or 0], layer, head or 0), "attention",
-    Component.load("attention").standalone(payload, f"Hookscope: attention, layer {layer}"),
+    "attention",
+    lambda: tables.attention_table(bench.tokenised, patterns[head or 0], layer, head or 0),
+    lambda: Component.load("attention").standalone(payload, f"Hookscope: attention, layer {layer}"),
     share.load_code(bench) + f"hookscope.show_attention(model, prompt, layer={layer}, head={head or 0})",
-)  # fmt: skip
+)
 st.page_link(
     "pages/prompt.py",
     label="See what the model predicts on this prompt",

@@ -50,9 +50,11 @@ with st.expander("How to read this"):
         "hold it. The held position is the same on every page. Losses are those of TransformerLens' `loss_per_token`."
     )
 share.show_downloads(
-    tables.prompt_table(tokens, found), "prompt", Component.load("prompt_view").standalone(payload, "Hookscope: prompt"),
+    "prompt",
+    lambda: tables.prompt_table(tokens, found),
+    lambda: Component.load("prompt_view").standalone(payload, "Hookscope: prompt"),
     share.load_code(bench) + "hookscope.show_prompt(model, prompt)",
-)  # fmt: skip
+)
 batch_table.show(state, bench)
 st.page_link(
     "pages/attention.py",

@@ -25,7 +25,19 @@ FORBIDDEN = {
     "app.py": {"torch", "plotly", "interp_core", "interp_views"},
 }
 TECHNIQUES = {"predictions", "attention", "generation", "parity"}
-BELOW_TECHNIQUES = {"types", "errors", "hooks", "models", "engine", "lane", "jobs", "memory", "checkpoints", "tokens"}
+BELOW_TECHNIQUES = {
+    "types",
+    "errors",
+    "hooks",
+    "models",
+    "engine",
+    "lane",
+    "jobs",
+    "memory",
+    "checkpoints",
+    "tokens",
+    "devices",
+}
 
 
 def _imports(path: Path) -> set[str]:

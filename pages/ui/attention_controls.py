@@ -11,7 +11,7 @@ from pages.ui.url_state import UrlState
 def show(state: UrlState, bench: Bench) -> None:
     """Draw the controls above the picture."""
     n_layers, n_heads = bench.card.n_layers, bench.card.n_heads
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small", width="content"):
             _step_button(state, "layer", -1, n_layers, "J", ":material/keyboard_arrow_down:", "Previous layer")
             st.selectbox(

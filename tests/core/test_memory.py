@@ -101,7 +101,7 @@ def test_a_run_takes_memory_quadratic_in_its_length():
 
 
 def test_a_prompt_whose_pass_would_not_fit_is_refused_before_it_starts(tiny, monkeypatch):
-    monkeypatch.setattr("interp_core.models.available_bytes", lambda: 1000)
+    monkeypatch.setattr("interp_core.devices.available_bytes", lambda: 1000)
     with pytest.raises(MemoryLimitError, match="A forward pass over 200 tokens needs"):
         tiny.check_run(200)
 
