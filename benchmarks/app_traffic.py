@@ -9,7 +9,7 @@ own code for components and stays in the browser's cache.
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, WebSocket
+from playwright.sync_api import Browser, Page, Request, WebSocket
 
 from benchmarks import chromium
 from benchmarks.server import Server
@@ -54,8 +54,9 @@ class _Traffic:
     def _listen(self, socket: WebSocket) -> None:
         socket.on("framereceived", lambda data: self.frames.append(data if isinstance(data, bytes) else data.encode()))
 
-    def _count(self, request) -> None:
-        self.http_bytes += request.sizes()["responseBodySize"]
+    def _count(self, request: Request) -> None:
+        if request.url.startswith("http"):  # the component's own script is a blob: address
+            self.http_bytes += request.sizes()["responseBodySize"]
 
 
 def mount(browser: Browser, payload: Path) -> Mounting:

@@ -98,7 +98,7 @@ def _app_row(n_pos: int, found: list[Mounting], files: list[Measured]) -> list[s
 
 def _http_note(mountings: Mapping[int, list[Mounting]]) -> list[str]:
     fetched = [mounting.http_bytes for found in mountings.values() for mounting in found]
-    return [f"That code was {min(fetched):,} to {max(fetched):,} bytes here."] if fetched else []
+    return [f"Over HTTP since the click: {min(fetched):,} to {max(fetched):,} bytes."] if fetched else []
 
 
 def _goal(ours: Measured, theirs: Measured) -> str:
