@@ -8,6 +8,7 @@ the real Streamlit app, and what then crosses the wire is counted. The last line
 
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -53,27 +54,31 @@ class Case:
 
 def write_files(folder: Path) -> list[Case]:
     """Every tool's file for every length, and the payloads for the app (`payload-N.bin`)."""
-    layers = patterns.real_layers(LENGTHS)
+    problems = {peer: _problem(peer.install) for peer in peers.PEERS}
     component = Component.load("attention")
     cases = []
-    for n_pos, layer in layers.items():
+    for n_pos, layer in patterns.real_layers(LENGTHS).items():
         payload = layer.payload()
         (folder / f"payload-{n_pos}.bin").write_bytes(payload)
-        ours = Case(OURS, n_pos, folder / f"hookscope-{n_pos}.html", ".hs-attention[data-painted] canvas")
+        ours = Case(OURS, n_pos, folder / f"{OURS}-{n_pos}.html", ".hs-attention[data-painted] canvas")
         page = component.standalone(payload, f"Hookscope: attention, layer {patterns.LAYER}")
         ours.path.write_text(page, encoding="utf-8")
         cases.append(ours)
-        for peer in peers.PEERS:
+        for peer, problem in problems.items():
             case = Case(peer.name, n_pos, folder / f"{peer.name}-{n_pos}.html", peer.cells)
-            try:
-                peer.install()
-                peer.write(layer, folder, case.path)
-            except peers.PeerError as error:
-                case.problem = f"not to be had: {error}"
+            case.problem = problem or _problem(peer.write, layer, folder, case.path)
             cases.append(case)
     for case in cases:
         case.n_bytes = case.path.stat().st_size if case.path.is_file() else 0
     return cases
+
+
+def _problem(act: Callable[..., None], *arguments: object) -> str:
+    try:
+        act(*arguments)
+    except peers.PeerError as error:
+        return f"not to be had: {error}"
+    return ""
 
 
 def measure(

@@ -40,9 +40,15 @@ class Sample:
 def parser(description: str | None, runs: int) -> argparse.ArgumentParser:
     """The options that every benchmark takes."""
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--runs", type=int, default=runs, help=f"measurements of each thing (default: {runs})")
+    made.add_argument("--runs", type=_count, default=runs, help=f"measurements of each thing (default: {runs})")
     made.add_argument("--json", type=Path, metavar="PATH", help="write everything that was measured")
     return made
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("give a whole number from 1")
+    return int(text)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()) -> None:

@@ -19,9 +19,11 @@ now = engine.settings
 st.subheader("Limits", anchor=False)
 with st.form("settings.limits"):
     device, threads, results, models = st.columns(4)
-    devices = cached.devices()
+    devices = list(dict.fromkeys([*cached.devices(), now.device]))
     changed = Settings(
-        device=device.selectbox("Device", devices, devices.index(now.device) if now.device in devices else 0),
+        device=device.selectbox(
+            "Device", devices, devices.index(now.device), help="auto: the first accelerator, or the CPU."
+        ),
         threads=int(
             threads.number_input(
                 "Threads", 1, None, now.threads, help="Of one forward pass. As many as physical cores is usually best."

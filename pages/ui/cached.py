@@ -6,7 +6,6 @@ paint. That is the one place where the house style allows an import inside a fun
 
 # ruff: noqa: PLC0415
 
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -139,12 +138,13 @@ def reference_bytes(spec: ModelSpec) -> int:
 
 
 def devices() -> list[str]:
-    """Devices to choose from; only those that need no torch while it is not there yet."""
-    if "torch" not in sys.modules or not any(lane.state == "ready" for lane in engine().lanes()):
-        return ["auto", "cpu"]
+    """Devices to choose from: `auto` alone where there is only the CPU, or while torch is not there to ask."""
+    if not any(lane.state == "ready" for lane in engine().lanes()):
+        return ["auto"]
     from interp_core.devices import devices
 
-    return ["auto", *devices()]
+    found = devices()
+    return ["auto", *found] if len(found) > 1 else ["auto"]
 
 
 def _ask(spec: ModelSpec, key: Any, work: Callable[["LoadedModel"], Any], label: str) -> Any:

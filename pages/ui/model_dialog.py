@@ -34,9 +34,13 @@ def show(state: UrlState, current: ModelSpec) -> None:
     processing = middle.selectbox(
         "Weights", PROCESSINGS, PROCESSINGS.index(current.processing), key="dialog.processing", help=_PROCESSING_HELP
     )
-    devices = cached.devices()
+    devices = list(dict.fromkeys([*cached.devices(), current.device]))
     device = right.selectbox(
-        "Device", devices, devices.index(current.device) if current.device in devices else 0, key="dialog.device"
+        "Device",
+        devices,
+        devices.index(current.device),
+        key="dialog.device",
+        help="auto: the first accelerator, or the CPU.",
     )
     if text is None:
         return

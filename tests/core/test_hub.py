@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from interp_core import catalogue
+from tests.core.fake_hub import COMMIT, FakeHub
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -59,6 +60,44 @@ def test_a_hub_that_accepts_and_never_answers_is_said_so_within_seconds(folders)
             connection.close()
     assert kind == "HubError"
     assert seconds < 12
+
+
+@pytest.fixture
+def hub(tiny_folders):
+    made = FakeHub("someone/tiny", tiny_folders["llama"])
+    yield made
+    made.stop()
+
+
+FETCH_AND_LOAD = """
+import sys
+from interp_core import hub
+from interp_core.models import load_model
+from interp_core.types import ModelSpec
+reports = []
+folder = hub.fetch(sys.argv[1], reports.append)
+loaded = load_model(ModelSpec("hub", sys.argv[1], device="cpu"), folder)
+print("loaded", loaded.card.revision, loaded.card.source, *[report.note for report in reports])
+"""
+
+
+def test_a_name_is_fetched_from_the_hub_and_loaded_at_its_commit(hub, folders):
+    kept = {key: value for key, value in os.environ.items() if key != "HF_HUB_OFFLINE"}
+    environment = {**kept, "HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_XET": "1"}
+    command = [sys.executable, "-c", FETCH_AND_LOAD, "someone/tiny"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=120)
+    assert f"loaded {COMMIT} Hugging Face hub" in result.stdout, result.stderr[-2000:]
+    assert "Downloading someone/tiny" in result.stdout
+    asked = len(hub.requests)
+    again = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=120, check=True)
+    assert f"loaded {COMMIT}" in again.stdout
+    assert len(hub.requests) == asked  # the second time nobody was asked
+
+
+def test_a_name_that_the_hub_does_not_know_is_said_so(hub, folders):
+    kind, _, sentence = ask("someone/unknown", HF_ENDPOINT=hub.url)
+    assert kind == "UnknownModelError"
+    assert "Check the spelling" in sentence
 
 
 def test_offline_mode_is_said_so_at_once(folders):
