@@ -206,6 +206,27 @@ def test_a_prompt_changed_while_it_computes_ends_on_the_last_one(server, page):
     expect(page.get_by_text("no interventions")).to_be_visible()
 
 
+def test_typing_in_the_prompt_triggers_no_shortcut(server, page):
+    page.goto(f"{server.url}/attention?{TINY}&layer=1")
+    painted(page, "attention")
+    settled(page)
+    box = page.get_by_role("textbox", name="Prompt", exact=True)
+    box.click()
+    page.keyboard.type(" jkpng")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url(re.compile("jkpng"))
+    settled(page)
+    assert "layer=1" in page.evaluate("location.search")
+    assert "head" not in page.evaluate("location.search")
+
+
+def test_the_page_is_there_while_the_model_loads(fresh_server, page):
+    page.goto(f"{fresh_server.url}/prompt?model=folder:tiny-gemma2")
+    expect(page.get_by_role("heading", name="Prompt")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_be_editable()
+    painted(page, "prompt-view")
+
+
 @pytest.mark.parametrize(
     ("path", "picture"), [("prompt", "prompt-view"), ("attention", "attention"), ("model", "token-strip")]
 )
