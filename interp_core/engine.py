@@ -113,11 +113,20 @@ class Engine:
         self.results.resize(settings.result_cache_mib * MIB)
         threads_changed = settings.threads != self.settings.threads
         self.settings = settings
+        self._keep_within_limit()
         if threads_changed:
             for lane in self.lanes():
                 if lane.state == "ready":
                     self.run(lane.spec, ("threads", settings.threads), lambda _: _set_threads(settings.threads))
             self.results.clear()
+
+    def _keep_within_limit(self) -> None:
+        """Let go of idle models, least recently used first, until the limit holds."""
+        ready = [lane for lane in self.lanes() if lane.state == "ready" and lane.estimate]
+        held = sum(lane.estimate.resident for lane in ready if lane.estimate)
+        for lane in ready:
+            if held > self.settings.model_memory_gib * GIB and self.evict(lane.spec) and lane.estimate:
+                held -= lane.estimate.resident
 
     def _finished(self, job: Job) -> None:
         if job.state == "done" and job.keep:

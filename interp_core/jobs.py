@@ -19,8 +19,8 @@ Work = Callable[[Any], Any]
 
 Steps = Generator[Progress, None, Any]
 
-LINGER_S = 1.0
-"""How long a job that nobody waits for goes on: a page that is drawn again asks for the same job at once."""
+LINGER_S = 3.0
+"""How long a job that nobody waits for goes on: a page that is drawn again, or looks in now and then, asks again."""
 
 
 class Job:
@@ -54,6 +54,12 @@ class Job:
             self._waiters -= 1
             if self._waiters <= 0:
                 self._abandoned_at = time.monotonic()
+
+    def abandon(self) -> None:
+        """The session that left will not come back: stop at once if no other waits."""
+        with self._lock:
+            if self._waiters <= 0:
+                self._abandoned_at = float("-inf")
 
     def cancel(self) -> None:
         """Stop at the next step, whoever waits."""

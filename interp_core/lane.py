@@ -13,7 +13,7 @@ from collections.abc import Callable
 from inspect import isgenerator
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from interp_core.errors import InterpError, MemoryLimitError, QueueFullError, UnexpectedError
+from interp_core.errors import InterpError, JobCancelledError, MemoryLimitError, QueueFullError, UnexpectedError
 from interp_core.jobs import Job, JobState, Steps
 from interp_core.memory import MemoryEstimate
 from interp_core.types import ModelSpec, Progress
@@ -120,6 +120,8 @@ class Lane:
                     self._stop(job)
                 else:
                     self._step(job)
+            except JobCancelledError:  # noticed inside a forward pass
+                self._end(job, "cancelled")
             except BaseException as error:  # carried to the sessions that wait, who raise it
                 self._end(job, "failed", error=self._explained(error, "This computation"))
             finally:
@@ -127,7 +129,9 @@ class Lane:
 
     def _step(self, job: Job) -> None:
         """Run a job to its end, or to the first step at which another waits."""
+        assert self.loaded is not None
         steps = job.steps
+        self.loaded.on_layer = _layer_watch(job, self.loaded.card.n_layers)
         if steps is None:
             job.state = "running"
             outcome = job.work(self.loaded)
@@ -158,6 +162,7 @@ class Lane:
 
     def _remove_leaked_hooks(self) -> None:
         assert self.loaded is not None
+        self.loaded.on_layer = None
         if self.loaded.hook_count() != self._resting_hooks:
             log.error("a job left hooks behind on %s; removed", self.spec.name)
             self.loaded.remove_hooks()
@@ -179,3 +184,15 @@ class Lane:
                 "smaller dtype, or free a resident model on the Settings page."
             )
         return UnexpectedError(type(error).__name__, reference)
+
+
+def _layer_watch(job: Job, n_layers: int) -> Callable[[int], None]:
+    """What every layer of a forward pass calls: it stops an unwanted job, and says how far a plain one has come."""
+
+    def watch(layer: int) -> None:
+        if job.unwanted:
+            raise JobCancelledError
+        if job.steps is None:
+            job.progress = Progress(layer / n_layers, f"layer {layer} of {n_layers}")
+
+    return watch

@@ -25,6 +25,10 @@ _COPIES = {"float32": 2.3, "half": 3.72}
 read; in the half types all in all, as float32, in which it always works."""
 
 
+_HALF_KEPT = 1.15
+"""What half precision keeps of its weights' size after compatibility mode: working in float32 leaves gaps in the heap."""
+
+
 @dataclass(frozen=True)
 class MemoryEstimate:
     """Bytes that a load takes on its device."""
@@ -50,7 +54,8 @@ def estimate_load(checkpoint: Checkpoint, spec: ModelSpec) -> MemoryEstimate:
         return MemoryEstimate(read + _OVERHEAD, weights + _OVERHEAD)
     in_float32 = untied * DTYPE_BYTES["float32"] / width
     worst = weights + _COPIES["float32"] * untied if spec.dtype == "float32" else _COPIES["half"] * in_float32
-    return MemoryEstimate(round(max(read, worst)) + _OVERHEAD, untied + _OVERHEAD)
+    kept = untied if spec.dtype == "float32" else _HALF_KEPT * untied
+    return MemoryEstimate(round(max(read, worst)) + _OVERHEAD, round(kept) + _OVERHEAD)
 
 
 def estimate_run(n_pos: int, n_heads: int, d_vocab: int, width: int) -> int:

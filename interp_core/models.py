@@ -74,6 +74,16 @@ class LoadedModel:
     model: HookedModel
     tokenizer: Tokenizer
     folder: Path
+    on_layer: Callable[[int], None] | None = None
+    """Called with its index before every layer of every forward pass, by which the engine stops one that nobody wants."""
+
+    def __post_init__(self) -> None:
+        for index, block in enumerate(self._bridge.blocks):
+            block.register_forward_pre_hook(functools.partial(self._before_layer, index))
+
+    def _before_layer(self, index: int, *_: object) -> None:
+        if self.on_layer is not None:
+            self.on_layer(index)
 
     def hook_count(self) -> int:
         """Hook functions in place; what a load leaves behind is the number to which every job must return."""
@@ -211,7 +221,7 @@ def _card(
         revision=checkpoint.folder.name if on_hub else checkpoint.fingerprint,
         quantisation=QUANTISATION
         if spec.source == "default"
-        else f"none (stored as {', '.join(checkpoint.stored_dtypes)})",
+        else f"not quantised (stored as {', '.join(checkpoint.stored_dtypes)})",
         dtype=spec.dtype,
         device=device,
         processing=spec.processing,

@@ -37,7 +37,7 @@ class Batch:
 
     prompts: tuple[str, ...]
     skipped: tuple[str, ...]
-    """One sentence for each row that was left out."""
+    """One sentence for each row that was left out, and what else there is to know about the file."""
 
 
 def check_text(text: str) -> None:
@@ -74,7 +74,10 @@ def read_batch(content: bytes, kind: BatchFormat) -> Batch:
     except UnicodeDecodeError as error:
         raise BatchError(f"The batch is not UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
     rows = {"txt": _lines, "csv": _csv_rows, "jsonl": _json_rows}[kind](text)
-    prompts, skipped = [], []
+    prompts: list[str] = []
+    skipped: list[str] = []
+    if kind == "csv" and _named_column(text.partition("\n")[0].split(",")) is None:
+        skipped.append("No column is named 'prompt' or 'text': the first column was taken, from the first row on.")
     for place, row in rows:
         try:
             if isinstance(row, PromptTextError):
@@ -112,11 +115,15 @@ def _csv_rows(text: str) -> list[Row]:
         ) from error
     if not table:
         return []
-    header = [cell.strip().lower() for cell in table[0]]
-    named = next((header.index(name) for name in ("prompt", "text") if name in header), None)
+    named = _named_column(table[0])
     body, column = (table[1:], named) if named is not None else (table, 0)
     first = 2 if named is not None else 1
     return [(place, row[column] if column < len(row) else "") for place, row in enumerate(body, first) if row]
+
+
+def _named_column(header: list[str]) -> int | None:
+    names = [cell.strip().strip('"').lower() for cell in header]
+    return next((names.index(name) for name in ("prompt", "text") if name in names), None)
 
 
 def _json_rows(text: str) -> list[Row]:

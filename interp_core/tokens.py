@@ -77,10 +77,12 @@ class Tokenizer:
                 self._bytes_of(index) if "\ufffd" in text else text for index, text in zip(ids, decoded, strict=True)
             ]
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """The text of a token sequence, special tokens left out."""
+    def decode(self, ids: Sequence[int], *, special: bool = False) -> str:
+        """The text of a token sequence, with special tokens spelled out or left out."""
         with self._lock:
-            return str(self._tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+            return str(
+                self._tokenizer.decode(list(ids), skip_special_tokens=not special, clean_up_tokenization_spaces=False)
+            )
 
     def _chat(self, text: str) -> str:
         if not self.has_chat_template:

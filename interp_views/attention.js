@@ -41,7 +41,7 @@ class AttentionPicture {
     scale.append(this.maskKey, this.pooled);
     this.plot = el("div", { class: "hs-plot" }, el("div", { class: "hs-bar" }, this.title, this.readout), this.grid.node, scale);
     const side = el("div", { class: "hs-text" }, el("div", { class: "hs-bar" }, this.direction.node), this.caption, this.text.node);
-    const hint = el("div", { class: "hs-note" }, "Heads and tokens: point to look, click to lock, click again or Esc to release.");
+    const hint = el("div", { class: "hs-note" }, "Heads and tokens: point to look, click to lock, click again to release, Esc for both.");
     this.root.append(hint, this.thumbs, el("div", { class: "hs-stage" }, this.plot, side));
   }
 

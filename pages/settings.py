@@ -1,5 +1,7 @@
 """Settings: device, threads, cache limits; what is cached, and how to clear it."""
 
+import os
+
 import streamlit as st
 
 from interp_core.errors import InterpError
@@ -26,7 +28,11 @@ with st.form("settings.limits"):
         ),
         threads=int(
             threads.number_input(
-                "Threads", 1, None, now.threads, help="Of one forward pass. As many as physical cores is usually best."
+                "Threads",
+                1,
+                os.cpu_count(),
+                now.threads,
+                help="Of one forward pass. As many as physical cores is usually best.",
             )
         ),
         result_cache_mib=int(results.number_input("Results, MiB", 1, None, now.result_cache_mib)),

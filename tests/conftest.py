@@ -2,9 +2,11 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Error, sync_playwright
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -16,6 +18,9 @@ from interp_core.settings import Settings, cache_folder
 from interp_core.types import ModelSpec
 from tests.tiny import save_tiny_model
 
+HOW_TO_GET_ONE = (
+    "no Chromium found: install the package `chromium` of your system, or run `playwright install chromium`"
+)
 FAMILIES = ("gpt2", "gpt_neox", "llama", "qwen2", "gemma2")
 
 
@@ -77,3 +82,19 @@ def engine(tiny_folders):
     yield made
     for lane in made.lanes():
         made.evict(lane.spec)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium; where there is none the test is skipped, or fails if HOOKSCOPE_REQUIRE_BROWSER is set."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        try:
+            made = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        except Error:
+            if os.environ.get("HOOKSCOPE_REQUIRE_BROWSER"):
+                pytest.fail(HOW_TO_GET_ONE)
+            pytest.skip(HOW_TO_GET_ONE)
+        yield made
+        made.close()

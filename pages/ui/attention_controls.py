@@ -21,9 +21,10 @@ def show(state: UrlState, bench: Bench) -> None:
             _step_button(state, "layer", 1, n_layers, "K", ":material/keyboard_arrow_up:", "Next layer")
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small", width="content"):
             _step_button(state, "head", -1, n_heads, "P", ":material/chevron_left:", "Previous head")
+            # Labels must not change with the layer: the browser sends back a label, and would name one that is gone.
             st.selectbox(
-                f"Head held, of {n_heads}", [None, *range(n_heads)], key=state.key("head"), width=180,
-                format_func=lambda index: "None: hover to look" if index is None else f"L{state['layer']}H{index}",
+                f"Head held, of {n_heads}", range(n_heads), key=state.key("head"), width=180,
+                format_func=lambda index: f"Head {index}", placeholder="None: point to look",
             )  # fmt: skip
             _step_button(state, "head", 1, n_heads, "N", ":material/chevron_right:", "Next head")
 

@@ -1,5 +1,7 @@
 """A batch of prompts: pasted or uploaded once, stepped through on every page."""
 
+from typing import Any
+
 import streamlit as st
 
 from interp_core.errors import InterpError
@@ -7,27 +9,32 @@ from interp_core.prompts import BatchFormat, read_batch
 from pages.ui.bench import plain
 from pages.ui.url_state import UrlState
 
-_BATCH = "batch.prompts"
+_BATCH, _ITEM, _PROBLEM = "batch.prompts", "batch.item", "batch.problem"
 
 
-def show_input() -> None:
+def show_input(state: UrlState) -> None:
     """Draw the fields that take a batch."""
     st.caption(
-        "Several prompts: one a line, or a csv or jsonl file with a column 'prompt'. Every page can step through them."
+        "Several prompts: one a line, or a csv or jsonl file with a column 'prompt' or 'text'. Every page can step through them."
     )
     pasted = st.text_area("One prompt a line", key="batch.pasted", height=120)
     upload = st.file_uploader("or a file", type=["txt", "csv", "jsonl"], key="batch.upload")
-    use, clear = st.columns(2)
-    if use.button("Use this batch", type="primary", width="stretch", key="batch.use"):
-        try:
-            kind: BatchFormat = upload.name.rsplit(".", 1)[-1].lower() if upload else "txt"  # type: ignore[assignment]
-            batch = read_batch(upload.getvalue() if upload else pasted.encode("utf-8", "surrogatepass"), kind)
-        except InterpError as error:
-            st.error(plain(str(error)))
-            return
-        st.session_state[_BATCH] = batch
-        st.rerun()
-    clear.button("Clear", width="stretch", key="batch.clear", on_click=lambda: st.session_state.pop(_BATCH, None))
+    with st.container(horizontal=True):
+        st.button("Use this batch", type="primary", key="batch.use", on_click=_use, args=(state, pasted, upload))
+        st.button("Clear", key="batch.clear", on_click=lambda: st.session_state.pop(_BATCH, None))
+    if problem := st.session_state.pop(_PROBLEM, None):
+        st.error(plain(problem))
+
+
+def _use(state: UrlState, pasted: str, upload: Any) -> None:
+    try:
+        kind: BatchFormat = upload.name.rsplit(".", 1)[-1].lower() if upload else "txt"
+        read = read_batch(upload.getvalue() if upload else pasted.encode("utf-8", "surrogatepass"), kind)
+    except InterpError as error:
+        st.session_state[_PROBLEM] = str(error)
+        return
+    st.session_state[_BATCH] = read
+    _take(state, read.prompts, 0)
 
 
 def prompts_in_use() -> tuple[str, ...]:
@@ -42,7 +49,7 @@ def show_selector(state: UrlState) -> None:
     if not batch:
         return
     prompts = batch.prompts
-    here = prompts.index(state["prompt"]) if state["prompt"] in prompts else None
+    here = _item(prompts, state["prompt"])
     before, box, after = st.columns([1, 8, 1], vertical_alignment="bottom")
     box.selectbox(
         f"Prompt of the batch ({len(prompts):,})", range(len(prompts)), index=here, key=f"batch.item.{here}",
@@ -54,12 +61,21 @@ def show_selector(state: UrlState) -> None:
     after.button("", icon=":material/chevron_right:", key="batch.after", help="Next prompt", disabled=here == len(prompts) - 1,
                  on_click=_take, args=(state, prompts, 0 if here is None else here + 1))  # fmt: skip
     if batch.skipped:
-        with st.expander(f"{len(batch.skipped)} rows were left out"):
+        with st.expander(f"About this file ({len(batch.skipped)})"):
             for sentence in batch.skipped[:50]:
                 st.text(sentence)
 
 
+def _item(prompts: tuple[str, ...], text: str) -> int | None:
+    """Which prompt of the batch is on the bench; the one last taken, where several read alike."""
+    taken = st.session_state.get(_ITEM)
+    if taken is not None and taken < len(prompts) and prompts[taken] == text:
+        return taken
+    return prompts.index(text) if text in prompts else None
+
+
 def _take(state: UrlState, prompts: tuple[str, ...], item: int | None) -> None:
     if item is not None and 0 <= item < len(prompts):
+        st.session_state[_ITEM] = item
         state.set("prompt", prompts[item])
         state.set("pos", None)

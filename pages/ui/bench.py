@@ -49,6 +49,7 @@ def model_in_use(state: UrlState) -> Lane:
     Stops the script where there is none to stay with.
     """
     wanted = wanted_spec(state)
+    state.commit()  # what is typed while the model loads must not be lost
     lane = cached.engine().open(wanted)
     wait_for_model(lane)
     if lane.error is None:
@@ -58,7 +59,6 @@ def model_in_use(state: UrlState) -> Lane:
     other = None if previous in (None, wanted) else cached.engine().open(previous)
     _show_failed_load(state, wanted, str(lane.error), previous if other else None)
     if other is None:
-        state.commit()
         st.stop()
     wait_for_model(other)
     if other.error is not None:

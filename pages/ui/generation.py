@@ -40,7 +40,7 @@ def show(state: UrlState, bench: Bench) -> None:
         st.button(
             "Generate", type="primary", key="generation.start", on_click=_start, args=(state, bench), shortcut="G"
         )
-        st.button("Stop", key="generation.stop", on_click=_stop)
+        st.button("Stop", key="generation.stop", on_click=_stop, disabled=st.session_state.get(_JOB) is None)
     place = st.empty()
     job: Job | None = st.session_state.get(_JOB)
     if job is not None:
@@ -75,7 +75,7 @@ def _show_result(state: UrlState, bench: Bench, place: DeltaGenerator, made: "Co
         picture("token_strip", strip_payload(view), key="generation.strip", event="select", react=lambda _: None)
         count = len(made.ids)
         st.caption(plain(f"{count} {'token' if count == 1 else 'tokens'}. {note}"))
-        st.button("Put it into the prompt", key="generation.take", on_click=_take, args=(state, made.text))
+        st.button("Put it into the prompt", key="generation.take", on_click=_take, args=(state, bench, made))
 
 
 def _start(state: UrlState, bench: Bench) -> None:
@@ -105,6 +105,10 @@ def _so_far(job: Job) -> "Continuation | None":
     return job.progress.partial  # type: ignore[return-value]
 
 
-def _take(state: UrlState, text: str) -> None:
-    state.set("prompt", state["prompt"] + text)
+def _take(state: UrlState, bench: Bench, made: "Continuation") -> None:
+    if bench.prompt.chat:  # the answer is the assistant's: the templated text is spelled out and goes on from there
+        state.set("prompt", cached.loaded(bench.spec).tokenizer.decode(bench.tokenised.ids + made.ids, special=True))
+        state.set("chat", False)
+    else:
+        state.set("prompt", state["prompt"] + made.text)
     state.set("pos", None)

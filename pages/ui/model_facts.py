@@ -42,7 +42,7 @@ def show(bench: Bench) -> None:
 
 def show_residents() -> None:
     """Every resident model with a button to let go of it."""
-    lanes = cached.engine().lanes()
+    lanes = [lane for lane in cached.engine().lanes() if lane.state in ("loading", "ready")]
     if not lanes:
         st.caption("No model is resident.")
     for index, lane in enumerate(lanes):
@@ -50,8 +50,6 @@ def show_residents() -> None:
         name.text(f"{lane.spec.name} ({lane.spec.dtype}, {lane.spec.processing})")
         memory.text(f"about {lane.estimate.resident / GIB:.2f} GiB" if lane.estimate else "unknown")
         state.text("in use" if lane.state == "ready" and not lane.idle else lane.state)
-        if button.button(
-            "Let go", key=f"settings.evict.{index}", disabled=not (lane.idle or lane.state == "failed"), width="stretch"
-        ):
+        if button.button("Let go", key=f"settings.evict.{index}", disabled=not lane.idle, width="stretch"):
             cached.engine().evict(lane.spec)
             st.rerun()

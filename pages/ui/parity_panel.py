@@ -55,7 +55,7 @@ def _show_measured(measure: Callable[[], "Parity"]) -> None:
         st.error(plain(str(error)))
         return
     close = parity.log_prob_difference <= max(CLOSE, 4 * parity.rounding)
-    st.metric("largest difference, nats", f"{parity.log_prob_difference:.1e}", border=False)
+    st.metric("largest, nats", f"{parity.log_prob_difference:.1e}", border=False)
     st.markdown(
         f"{':green' if close else ':orange'}[{'within float32 rounding' if close else 'more than float32 rounding'}] · "
         f"rounding of the reference itself {parity.rounding:.1e} · likeliest token "

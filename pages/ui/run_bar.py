@@ -9,8 +9,10 @@ from pages.ui.mount import picture
 from pages.ui.text_code import is_by_reference
 from pages.ui.url_state import UrlState
 
-_BOS_HELP = "Prepend the tokenizer's BOS token, once. Models were trained with it in front."
-_CHAT_HELP = "Take the prompt as a user's message and apply the tokenizer's chat template."
+_BOS_HELP = "Prepend the tokenizer's BOS token, once. Most models expect one in front; switch it off to compare."
+_CHAT_HELP = (
+    "Take the prompt as a user's message and apply the tokenizer's chat template, which may add a system message."
+)
 
 
 def show(state: UrlState) -> Bench:
@@ -22,7 +24,7 @@ def show(state: UrlState) -> Bench:
             st.toggle("BOS", key=state.key("bos"), help=_BOS_HELP)
             st.toggle("Chat template", key=state.key("chat"), help=_CHAT_HELP)
             with st.popover("Batch", icon=":material/list:"):
-                batch.show_input()
+                batch.show_input(state)
             with st.popover("Share", icon=":material/link:"):
                 share.show_link(state)
         batch.show_selector(state)
@@ -38,12 +40,13 @@ def _show_strip(state: UrlState, bench: Bench) -> None:
         tokenised.bos_count, f"BOS {tokenised.bos_count} times in front"
     )
     st.caption(
-        f"{count:,} {'token' if count == 1 else 'tokens'} of {bench.card.n_ctx:,} · {note} · no interventions in force"
+        f"{count:,} {'token' if count == 1 else 'tokens'} of {bench.card.n_ctx:,} · {note}"
+        + (" · chat template applied, which decides about BOS" if bench.prompt.chat else "")
         + (" · too long for a link that works everywhere: see Share" if is_by_reference(state["prompt"]) else "")
     )
     picture(
         "token_strip",
-        strip_payload(StripView(tokenised.str_tokens, tokenised.special, pos=state["pos"], lines=2)),
+        strip_payload(StripView(tokenised.str_tokens, tokenised.special, pos=state["pos"], lines=4)),
         key="bar.strip",
         event="select",
         react=lambda value: select_position(state, value.get("pos"), count),

@@ -56,8 +56,15 @@ def _parquet(table: pd.DataFrame) -> bytes:
 def load_code(bench: Bench) -> str:
     """The lines that load this model and tokenise this prompt in a notebook."""
     spec, prompt = bench.spec, bench.prompt
+    held = (
+        ""
+        if (spec.dtype, spec.processing) == ("float32", "compatibility")
+        else f"dtype={spec.dtype!r}, processing={spec.processing!r}"
+    )
+    arguments = ", ".join(part for part in (repr(spec.text) if spec.text else "", held) if part)
+    switches = ("" if prompt.prepend_bos else ", prepend_bos=False") + (", chat=True" if prompt.chat else "")
     return (
         "import hookscope\n\n"
-        f"model = hookscope.load({spec.text!r}, dtype={spec.dtype!r}, processing={spec.processing!r})\n"
-        f"prompt = hookscope.Prompt({prompt.text!r}, prepend_bos={prompt.prepend_bos}, chat={prompt.chat})\n"
+        f"model = hookscope.load({arguments})\n"
+        f"prompt = hookscope.Prompt({prompt.text!r}{switches})\n"
     )

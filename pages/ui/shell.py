@@ -7,7 +7,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from interp_core.lane import Lane
 from interp_core.types import ModelSpec
-from pages.ui import cached, model_dialog
+from pages.ui import cached, model_chooser
 from pages.ui.bench import plain, wanted_spec
 from pages.ui.url_state import UrlState
 
@@ -65,14 +65,17 @@ def show_sidebar(state: UrlState, *, waits: bool) -> None:
             for name, (title, icon) in members.items():
                 st.page_link(f"pages/{name}.py", label=title, icon=icon, query_params=link, width="stretch")
         st.divider()
-        st.caption("Resident model")
+        st.caption("Model")
         lane = _lane(spec)
         if waits or (lane and lane.settled.is_set()):
             _show_card(spec, lane)
         else:
             st.fragment(_watch, run_every=1.0)(spec)
-        if st.button("Change model", icon=":material/swap_horiz:", width="stretch", key="shell.change"):
-            model_dialog.show(state, spec)
+        st.button(
+            "Change model", icon=":material/swap_horiz:", width="stretch", key="shell.change",
+            on_click=model_chooser.open_choice,
+        )  # fmt: skip
+    model_chooser.show(state, spec)
 
 
 def _lane(spec: ModelSpec) -> Lane | None:
@@ -86,6 +89,10 @@ def _watch(spec: ModelSpec) -> None:
     _show_card(spec, lane)
 
 
+def _count(number: int) -> str:
+    return f"{number / 1e6:,.0f} M" if number >= 1e6 else f"{number:,}"
+
+
 def _show_card(spec: ModelSpec, lane: Lane | None) -> None:
     card = lane.loaded.card if lane and lane.loaded else None
     st.markdown(f"**{plain(spec.name)}**")
@@ -95,7 +102,7 @@ def _show_card(spec: ModelSpec, lane: Lane | None) -> None:
         )
         return
     st.caption(
-        f"{card.n_params / 1e6:,.0f} M parameters, {card.n_layers} layers × {card.n_heads} heads  \n"
+        f"{_count(card.n_params)} parameters, {card.n_layers} layers × {card.n_heads} heads  \n"
         f"{card.dtype} on {card.device}, {card.processing} weights  \n{plain(card.quantisation)}"
     )
 

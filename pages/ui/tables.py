@@ -23,7 +23,7 @@ def prompt_table(tokens: "Tokenised", found: "Predictions") -> pd.DataFrame:
             "special": tokens.special,
             "loss_nats": found.loss,
             "probability": found.probability,
-            "rank": found.rank,
+            "rank": pd.Series(found.rank, dtype="Int64").mask(found.rank < 0),
         }
     )
     for place in range(found.top_ids.shape[1]):

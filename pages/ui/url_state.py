@@ -145,7 +145,7 @@ class UrlState:
         if said is not None and said >= count:
             self.problems.append(f"{name}={said}: {what}. Shown instead: {'none' if default is None else default}.")
             self._said[name] = default
-        if self[name] is not None and self[name] >= count:
+        if self[name] is not None and not (isinstance(self[name], int) and self[name] < count):
             self.set(name, default)
 
     def commit(self) -> None:
@@ -180,6 +180,10 @@ class UrlState:
         for name, field in self.schema.items():
             text = st.query_params.get(name)
             values[name] = field.default
+            if len(st.query_params.get_all(name)) > 1:
+                self.problems.append(
+                    f"{name} is given {len(st.query_params.get_all(name))} times: the last one counts."
+                )
             if text is not None:
                 try:
                     values[name] = field.parse(text)

@@ -1,6 +1,8 @@
 """Waiting for the engine from a page's script, with progress, so that a rerun can always interrupt it.
 
 Streamlit interrupts a script only at its own calls, so these loops make one every turn; nothing is held across them.
+The old picture stays, dimmed, until the new one replaces it. Only whole-page reruns interrupt: nothing that a user
+may want meanwhile can be a fragment or a dialog, which Streamlit lets wait until the script has ended.
 """
 
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from interp_core.types import Progress
 _TURN_S = 0.05
 _QUIET_TURNS = 6
 """A result that comes within 0.3 s shows no progress bar: a flash would only disturb."""
+_WAITED_FOR = "waiting.job"
 
 
 def wait_for_job(job: Job, label: str, show: Callable[[Any], object] | None = None) -> Any:
@@ -23,6 +26,7 @@ def wait_for_job(job: Job, label: str, show: Callable[[Any], object] | None = No
     Raises:
         InterpError: The job failed or was stopped.
     """
+    _let_go_of_another(job)
     slot = st.empty()
     try:
         turns, shown = 0, None
@@ -33,7 +37,7 @@ def wait_for_job(job: Job, label: str, show: Callable[[Any], object] | None = No
                 show(partial)
                 shown = partial
             if turns > _QUIET_TURNS:
-                _draw(slot, job.progress, f"{label}: waiting for its turn" if job.state == "queued" else label)
+                _draw(slot, job.progress, _label(job, label))
             else:
                 slot.empty()
         return job.value()
@@ -42,17 +46,29 @@ def wait_for_job(job: Job, label: str, show: Callable[[Any], object] | None = No
         slot.empty()
 
 
+def _let_go_of_another(job: Job) -> None:
+    """A session that asks for something else no longer wants what it waited for when it was interrupted."""
+    another: Job | None = st.session_state.get(_WAITED_FOR)
+    st.session_state[_WAITED_FOR] = job
+    if another is not None and another is not job:
+        another.abandon()
+
+
 def wait_for_model(lane: Lane) -> None:
     """Wait until a model is loaded or has failed to load, then draw the page anew, so that its frame knows too."""
     if lane.settled.is_set():
         return
     slot, below = st.empty(), st.empty()
     below.skeleton(height=320)
-    while not lane.settled.wait(_TURN_S * 2):
+    while not lane.settled.wait(_TURN_S):
         _draw(slot, lane.progress, f"Loading {lane.spec.name}")
     st.rerun()
 
 
-def _draw(slot: Any, progress: Progress, label: str) -> None:
+def _label(job: Job, label: str) -> str:
+    return f"{label}: waiting for its turn" if job.state == "queued" else label
+
+
+def _draw(place: Any, progress: Progress, label: str) -> None:
     note = f": {progress.note}" if progress.note else ""
-    slot.progress(min(1.0, max(0.0, progress.fraction)), text=f"{label}{note}")
+    place.progress(min(1.0, max(0.0, progress.fraction)), text=f"{label}{note}")

@@ -1,7 +1,6 @@
 """The real app in a real browser: one server a module, Chromium of the system or of Playwright."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -11,28 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Page
 
 ROOT = Path(__file__).parent.parent.parent
-HOW_TO_GET_ONE = (
-    "no Chromium found: install the package `chromium` of your system, or run `playwright install chromium`"
-)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium; where there is none the test is skipped, or fails if HOOKSCOPE_REQUIRE_BROWSER is set."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next((found for name in names if (found := shutil.which(name))), None)
-    with sync_playwright() as playwright:
-        try:
-            made = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        except Error:
-            if os.environ.get("HOOKSCOPE_REQUIRE_BROWSER"):
-                pytest.fail(HOW_TO_GET_ONE)
-            pytest.skip(HOW_TO_GET_ONE)
-        yield made
-        made.close()
 
 
 class Server:
@@ -43,7 +23,7 @@ class Server:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
-        self._log = open(os.environ.get("HS_LOG", os.devnull), "wb")  # noqa: SIM115  closed with the process
+        self._log = open(os.devnull, "wb")  # noqa: SIM115  closed with the process
         self.process = subprocess.Popen(
             [*command, "--server.port", str(self.port)],
             cwd=ROOT,

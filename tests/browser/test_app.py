@@ -145,19 +145,18 @@ def test_a_locked_head_and_a_locked_token_stand_in_the_url(server, page):
     page.wait_for_url(lambda url: "head" not in url and "pos=4" in url)
 
 
-def test_the_model_is_switched_in_the_dialog_and_a_failed_one_leaves_the_first(server, page, copy_of_tiny):
+def test_the_model_is_switched_and_a_failed_one_leaves_the_first(server, page, copy_of_tiny):
     page.goto(f"{server.url}/prompt?{TINY}")
     painted(page, "prompt-view")
     settled(page)
 
     def pick(name: str) -> None:
         page.get_by_role("button", name="Change model").click()
-        dialog = page.get_by_role("dialog")
-        dialog.get_by_text("Local folder", exact=True).click()
-        dialog.get_by_role("combobox").first.click()
+        page.get_by_role("radio", name="Local folder").click()
+        page.get_by_role("combobox", name=re.compile("Folders under")).click()
         page.get_by_role("option", name=name).click()
-        expect(dialog.get_by_text("while loading")).to_be_visible()
-        dialog.get_by_role("button", name="Load").click()
+        expect(page.get_by_text("while loading")).to_be_visible()
+        page.get_by_role("button", name="Load", exact=True).click()
 
     pick("tiny-gpt2")
     page.wait_for_url(re.compile("tiny-gpt2"))
@@ -203,7 +202,38 @@ def test_a_prompt_changed_while_it_computes_ends_on_the_last_one(server, page):
     page.wait_for_url(re.compile("prompt=one\\+two\\+three\\+four|prompt=one%20two%20three%20four"))
     settled(page)
     assert page.get_by_role("textbox", name="Prompt", exact=True).input_value() == "one two three four"
-    expect(page.get_by_text("no interventions")).to_be_visible()
+    expect(page.get_by_text("BOS in front, once")).to_be_visible()
+
+
+def test_layers_are_changed_by_key_and_by_list_with_a_head_held(server, page):
+    page.goto(f"{server.url}/attention?{TINY}&head=3")
+    painted(page, "attention")
+    settled(page)
+    page.keyboard.press("k")
+    page.wait_for_url(re.compile("layer=1"))
+    settled(page)
+    page.get_by_role("combobox").first.click()
+    page.get_by_role("option", name="Layer 2").click()
+    page.wait_for_url(re.compile("layer=2"))
+    settled(page)
+    assert "head=3" in page.evaluate("location.search")
+    expect(page.locator("[data-testid=head-thumb-3]")).to_contain_text("L2H3")
+
+
+@pytest.mark.default_model
+def test_a_long_pass_holds_up_neither_the_choice_of_a_model_nor_the_next_prompt(server, page):
+    page.goto(f"{server.url}/prompt")
+    painted(page, "prompt-view")
+    settled(page)
+    type_prompt(page, "several words that go on and on, and never repeat " * 130)
+    expect(page.get_by_text(re.compile(r"Predicting: layer \d+ of 30"))).to_be_visible()
+    page.get_by_role("button", name="Change model").click()
+    page.get_by_role("radio", name="Local folder").click()
+    expect(page.get_by_text("Folders under")).to_be_visible(timeout=5_000)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("Folders under")).to_have_count(0)
+    type_prompt(page, "short")
+    expect(page.locator(".hs-prompt-view [data-testid=prompt-token-1]")).to_have_text("short", timeout=10_000)
 
 
 def test_typing_in_the_prompt_triggers_no_shortcut(server, page):

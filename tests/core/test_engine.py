@@ -20,6 +20,7 @@ from interp_core.errors import (
 )
 from interp_core.generation import Sampling, generate
 from interp_core.hooks import forward, pattern_hook
+from interp_core.jobs import LINGER_S
 from interp_core.lane import MOST_WAITING
 from interp_core.predictions import predict
 from interp_core.settings import Settings
@@ -170,13 +171,36 @@ def test_a_job_that_nobody_waits_for_stops_and_one_that_is_asked_for_again_goes_
     job.leave()
     again = engine.submit(tiny_spec, "endless", endless)
     assert again is job
-    time.sleep(1.3)
+    time.sleep(LINGER_S + 0.3)
     assert not job.done.is_set()
     job.leave()
-    assert job.done.wait(5)
+    assert job.done.wait(LINGER_S + 5)
     assert job.state == "cancelled"
     with pytest.raises(JobCancelledError):
         job.value()
+
+
+def test_an_unwanted_forward_pass_stops_at_the_next_layer(engine, tiny_spec):
+    layers, job_of = [], []
+
+    def watched(pattern, hook):
+        layers.append(hook.name)
+        job_of[0].cancel()
+
+    def work(loaded):
+        hooks = [(pattern_hook(layer), watched) for layer in range(3)]
+        with loaded.model.hooks(fwd_hooks=hooks):
+            return forward(loaded.model, loaded.tokens((4, 5, 6)))
+
+    gate = threading.Event()
+    job_of.append(engine.submit(tiny_spec, "pass", lambda loaded: (gate.wait(10), work(loaded))[1]))
+    gate.set()
+    assert job_of[0].done.wait(10)
+    assert len(layers) == 1
+    with pytest.raises(JobCancelledError):
+        job_of[0].value()
+    run = Run(tiny_spec, (4, 5, 6))
+    assert engine.run(tiny_spec, "after", lambda loaded: predict(loaded, run)) is not None
 
 
 def test_a_long_job_gives_way_between_its_steps(engine, tiny_spec):
@@ -264,6 +288,15 @@ def test_what_cannot_fit_is_refused_with_the_numbers_and_nothing_is_let_go(tiny_
     with pytest.raises(MemoryLimitError, match=r"needs 0\.04 GiB and 0\.03 GiB are free"):
         engine.run(ModelSpec("folder", "tiny-gpt2", device="cpu"), "load", lambda loaded: 1)
     assert tiny_spec in [lane.spec for lane in engine.lanes()]
+
+
+def test_a_lower_limit_lets_go_of_idle_models(engine, tiny_spec):
+    engine.run(tiny_spec, "load", lambda loaded: 1)
+    engine.apply(Settings(model_memory_gib=0.1, threads=engine.settings.threads))
+    assert tiny_spec in [lane.spec for lane in engine.lanes()]
+    engine.settings = Settings(model_memory_gib=0.01)
+    engine._keep_within_limit()
+    assert engine.lanes() == []
 
 
 def test_more_threads_clear_the_results(engine, tiny_spec):

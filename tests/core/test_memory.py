@@ -34,13 +34,16 @@ loaded = load_model(spec, Path(folder))
 for parameter in loaded.model.parameters():
     parameter.sum()  # every weight used once
 estimate = estimate_load(inspect_checkpoint(Path(folder)), spec)
-print(estimate.peak / (peak() - base), estimate.resident / (psutil.Process().memory_info().rss - base))
+resident = psutil.Process().memory_info().rss - base
+print("bytes estimated", estimate, "measured", peak() - base, resident)
+print(estimate.peak / (peak() - base), estimate.resident / resident)
 """
 
 
 def ratios(folder, dtype, processing):
     command = [sys.executable, "-c", MEASURE, str(folder), dtype, processing]
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    print(result.stdout)  # shown where the test fails
     return [float(figure) for figure in result.stdout.split()[-2:]]
 
 

@@ -186,16 +186,24 @@ def test_a_batch_is_stepped_through_and_reaches_every_page(visit):
     app = visit("prompt")
     app.text_area(key="batch.pasted").set_value("first prompt\nsecond prompt\n\nthird prompt").run()
     app.button(key="batch.use").click().run()
-    app.button(key="batch.after").click().run()
     assert app.text_area[0].value == "first prompt"
     app.button(key="batch.after").click().run()
     assert app.text_area[0].value == "second prompt"
     app.toggle(key="batch.run").set_value(True).run()
-    table = app.dataframe[0].value
+    table = app.dataframe[len(app.dataframe) - 1].value
     assert list(table["prompt"]) == ["first prompt", "second prompt", "third prompt"]
     assert table["mean loss (nats)"].notna().all()
     app.switch_page("pages/attention.py").run()
     assert any("Prompt of the batch" in box.label for box in app.selectbox)
+
+
+def test_prompts_that_read_alike_are_stepped_through_too(visit):
+    app = visit("prompt")
+    app.text_area(key="batch.pasted").set_value("same\nsame\nother").run()
+    app.button(key="batch.use").click().run()
+    for _ in range(2):
+        app.button(key="batch.after").click().run()
+    assert app.text_area[0].value == "other"
 
 
 def test_a_batch_that_cannot_be_used_says_why(visit):
@@ -214,6 +222,21 @@ def test_generation_shows_its_text_and_can_be_put_into_the_prompt(visit):
     assert len(app.text_area[0].value) >= len(EXAMPLE_PROMPT)
 
 
+def test_an_assistant_s_answer_goes_on_as_the_assistant_s(visit):
+    app = visit("prompt", tokens="4", chat="1", prompt="hello")
+    app.button(key="generation.start").click().run()
+    app.button(key="generation.take").click().run()
+    assert app.text_area[0].value.startswith("<s>user: hello\nassistant:")
+    assert "BOS in front, once" in words(app)
+    assert not app.toggle(key="url.chat").value
+
+
+def test_a_parameter_given_twice_is_said_so(visit):
+    app = visit("attention", layer=["1", "2"])
+    assert "layer is given 2 times" in app.warning[0].value.replace("\\", "")
+    assert app.selectbox[0].value == 2
+
+
 def test_generation_past_the_context_says_so(visit):
     app = visit("prompt", tokens="2000")
     app.button(key="generation.start").click().run()
@@ -223,7 +246,7 @@ def test_generation_past_the_context_says_so(visit):
 
 def test_the_parity_panel_measures_the_probes_and_the_prompt(visit):
     app = visit("model")
-    assert [metric.label for metric in app.metric] == ["in front", "largest difference, nats"]
+    assert [metric.label for metric in app.metric] == ["in front", "largest, nats"]
     app.button(key="parity.compare").click().run()
     assert len(app.metric) == 3
     assert "within float32 rounding" in words(app)

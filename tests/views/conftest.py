@@ -1,11 +1,10 @@
 """Chromium and small worked examples for the tests of pictures."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Page
 
 from interp_views.attention import AttentionView
 from interp_views.prompt_view import PromptView
@@ -59,19 +58,6 @@ def prompt_view(tokens: tuple[str, ...] = TOKENS, **changes) -> PromptView:
         "pos": None,
     }
     return PromptView(**(fields | changes))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Browser:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    with sync_playwright() as playwright:
-        try:
-            chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        except Error:
-            pytest.skip("No Chromium: install one (chromium on PATH, or `playwright install chromium`).")
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from pages.ui import cached
 from pages.ui.bench import DEVICE, plain
 from pages.ui.url_state import UrlState
 
+_OPEN = "model.open"
 _SOURCES = {"default": "Default model", "folder": "Local folder", "hub": "By name"}
 _PROCESSING_HELP = (
     "Compatibility: norms folded into the next weights, weights centred where that changes nothing; the convention of "
@@ -21,42 +22,70 @@ _PROCESSING_HELP = (
 )
 
 
-@st.dialog("Choose a model", width="large")
 def show(state: UrlState, current: ModelSpec) -> None:
-    """Draw the dialog; Load makes the choice the model of every page."""
+    """Draw the choice where it was asked for; Load makes it the model of every page.
+
+    Not a dialog: Streamlit would let it wait while the page computes.
+    """
+    if not st.session_state.get(_OPEN):
+        return
+    with st.container(border=True):
+        st.subheader("Choose a model", anchor=False)
+        spec = _show_choice(current)
+        with st.container(horizontal=True):
+            st.button(
+                "Load", type="primary", disabled=spec is None, key="model.load", on_click=_load, args=(state, spec)
+            )
+            st.button("Cancel", key="model.cancel", on_click=close)
+
+
+def open_choice() -> None:
+    """Show the choice from the next run on."""
+    st.session_state[_OPEN] = True
+
+
+def close() -> None:
+    """Show it no more."""
+    st.session_state[_OPEN] = False
+
+
+def _load(state: UrlState, spec: ModelSpec) -> None:
+    state.set("model", spec.text)
+    state.set("dtype", spec.dtype)
+    state.set("processing", spec.processing)
+    st.session_state[DEVICE] = spec.device
+    cached.engine().open(spec, retry=True)
+    close()
+
+
+def _show_choice(current: ModelSpec) -> ModelSpec | None:
+    """What is chosen, if it can be loaded."""
     source = st.segmented_control(
         "Where from", list(_SOURCES), default=current.source, format_func=_SOURCES.__getitem__, required=True,
-        key="dialog.source", width="stretch",
+        key="model.source",
     )  # fmt: skip
     text = {"default": _default, "folder": _folder, "hub": _hub}[source or "default"]()
     left, middle, right = st.columns(3)
-    dtype = left.selectbox("Number type", DTYPES, DTYPES.index(current.dtype), key="dialog.dtype")
+    dtype = left.selectbox("Number type", DTYPES, DTYPES.index(current.dtype), key="model.dtype")
     processing = middle.selectbox(
-        "Weights", PROCESSINGS, PROCESSINGS.index(current.processing), key="dialog.processing", help=_PROCESSING_HELP
+        "Weights", PROCESSINGS, PROCESSINGS.index(current.processing), key="model.processing", help=_PROCESSING_HELP
     )
     devices = list(dict.fromkeys([*cached.devices(), current.device]))
     device = right.selectbox(
         "Device",
         devices,
         devices.index(current.device),
-        key="dialog.device",
+        key="model.device",
         help="auto: the first accelerator, or the CPU.",
     )
     if text is None:
-        return
+        return None
     try:
         spec = ModelSpec.parse(text).held_as(dtype, processing, device)
-        fits = _show_estimate(spec)
+        return spec if _show_estimate(spec) else None
     except InterpError as error:
         st.error(plain(str(error)))
-        return
-    if st.button("Load", type="primary", disabled=not fits, width="stretch", key="dialog.load"):
-        state.set("model", spec.text)
-        state.set("dtype", dtype)
-        state.set("processing", processing)
-        st.session_state[DEVICE] = device
-        cached.engine().open(spec, retry=True)
-        st.rerun()
+        return None
 
 
 def _default() -> str:
@@ -75,7 +104,7 @@ def _folder() -> str | None:
             "(config, tokenizer, safetensors), or set HOOKSCOPE\\_MODELS to where they are."
         )
         return None
-    name = st.selectbox(f"Folders under {plain(str(models_folder()))}", names, key="dialog.folder")
+    name = st.selectbox(f"Folders under {plain(str(models_folder()))}", names, key="model.folder")
     return FOLDER_PREFIX + name if name else None
 
 
@@ -83,16 +112,18 @@ def _hub() -> str | None:
     cached_names = set(catalogue.cached_names())
     query = st.text_input(
         f"Search {len(catalogue.registry_names()):,} names that TransformerLens knows, or give any name",
-        placeholder="pythia 70m", key="dialog.query",
+        placeholder="pythia 70m", key="model.query",
     )  # fmt: skip
     found = catalogue.search(query)
     exact = [query] if "/" in query and query not in found else []
     names = [*found, *exact]
     if not names:
-        st.info("No known name holds all of these words. A full name such as owner/model is tried as it is.")
+        st.info(
+            "No known name holds all of these words. Type a full name, such as owner/model, to try one that is not listed."
+        )
         return None
     return st.selectbox(
-        "Name", names, format_func=lambda name: f"{name}  (cached)" if name in cached_names else name, key="dialog.name"
+        "Name", names, format_func=lambda name: f"{name}  (cached)" if name in cached_names else name, key="model.name"
     )
 
 
@@ -120,7 +151,7 @@ def _estimate(spec: ModelSpec) -> MemoryEstimate | None:
         return estimate_load(inspect_checkpoint(folder), spec)
     if spec.source == "default":
         st.caption("It is fetched first: 93 MB, then converted once into 540 MB. Loading it takes about 2 GiB.")
-    elif st.button("Ask the hub for its size", key="dialog.ask"):
+    elif st.button("Ask the hub for its size", key="model.ask"):
         from interp_core import hub  # noqa: PLC0415  huggingface_hub: after the first paint
 
         with st.spinner("Asking the hub"):
