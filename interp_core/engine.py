@@ -144,7 +144,7 @@ class Engine:
         _set_threads(self.settings.threads)
         folder = models.find_folder(lane.spec, report)
         lane.estimate = estimate_load(inspect_checkpoint(folder), lane.spec)
-        report(Progress(0.05, "Waiting for another model to finish loading"))
+        report(Progress(0.05, f"It takes {lane.estimate}"))
         with self._one_load:
             device = devices.resolve_device(lane.spec.device)
             self._make_room(lane, lambda: devices.free_bytes(device))

@@ -96,10 +96,11 @@ def _count(number: int) -> str:
 def _show_card(spec: ModelSpec, lane: Lane | None) -> None:
     card = lane.loaded.card if lane and lane.loaded else None
     st.markdown(f"**{plain(spec.name)}**")
+    if lane and lane.error:
+        st.caption(f"could not be loaded: {plain(str(lane.error))}")
+        return
     if card is None:
-        st.caption(
-            "could not be loaded" if lane and lane.error else f"loading: {lane.progress.note if lane else 'starting'}"
-        )
+        st.caption(f"loading: {plain(lane.progress.note) if lane else 'starting'}")
         return
     st.caption(
         f"{_count(card.n_params)} parameters, {card.n_layers} layers × {card.n_heads} heads  \n"
