@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from interp_core.errors import InterpError
-from interp_core.prompts import BatchFormat, read_batch
+from interp_core.prompts import Batch, BatchFormat, read_batch
 from pages.ui.bench import plain
 from pages.ui.url_state import UrlState
 
@@ -45,9 +45,14 @@ def prompts_in_use() -> tuple[str, ...]:
 
 def show_selector(state: UrlState) -> None:
     """Draw what steps through the batch, where there is one. The chosen prompt goes into the URL, the batch does not."""
+    place = st.empty()
     batch = st.session_state.get(_BATCH)
-    if not batch:
-        return
+    if batch:
+        with place.container():
+            _show_steps(state, batch)
+
+
+def _show_steps(state: UrlState, batch: Batch) -> None:
     prompts = batch.prompts
     here = _item(prompts, state["prompt"])
     before, box, after = st.columns([1, 8, 1], vertical_alignment="bottom")

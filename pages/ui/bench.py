@@ -112,8 +112,9 @@ def lay_out(state: UrlState) -> Bench:
 
 def show_problems(state: UrlState) -> None:
     """Say which values of the URL could not be used."""
+    place = st.empty()
     if state.problems:
-        st.warning("This link holds values that cannot be used.\n\n" + "\n\n".join(map(plain, state.problems)))
+        place.warning("This link holds values that cannot be used.\n\n" + "\n\n".join(map(plain, state.problems)))
 
 
 def plain(text: str) -> str:

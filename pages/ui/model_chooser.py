@@ -27,9 +27,10 @@ def show(state: UrlState, current: ModelSpec) -> None:
 
     Not a dialog: Streamlit would let it wait while the page computes.
     """
+    place = st.empty()  # always there: what is left out would shift the rest, and old pieces would show twice
     if not st.session_state.get(_OPEN):
         return
-    with st.container(border=True):
+    with place.container(border=True):
         st.subheader("Choose a model", anchor=False)
         spec = _show_choice(current)
         with st.container(horizontal=True):

@@ -56,9 +56,9 @@ def _let_go_of_another(job: Job) -> None:
 
 def wait_for_model(lane: Lane) -> None:
     """Wait until a model is loaded or has failed to load, then draw the page anew, so that its frame knows too."""
+    slot, below = st.empty(), st.empty()
     if lane.settled.is_set():
         return
-    slot, below = st.empty(), st.empty()
     below.skeleton(height=320)
     while not lane.settled.wait(_TURN_S):
         _draw(slot, lane.progress, f"Loading {lane.spec.name}")
