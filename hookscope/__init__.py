@@ -3,66 +3,37 @@
 import hookscope
 
 model = hookscope.load()                      # the default model; or a name, or "folder:NAME"
-hookscope.show_attention(model, hookscope.Prompt("When Mary and John went"), layer=18, head=6)
+hookscope.show_attention(model, "When Mary and John went", layer=18, head=6)
+
+What looks at attention takes a saved run in the model's place, and no prompt: `hookscope.open_run(folder)`.
 """
 
-import numpy as np
-
-from interp_core.attention import attention_patterns
-from interp_core.models import LoadedModel, find_folder, load_model
-from interp_core.predictions import predict
+from hookscope.attention import (
+    head_scores,
+    query_key,
+    search_heads,
+    show_attention,
+    show_generated,
+    show_heads,
+    similar_heads,
+)
+from hookscope.models import load, open_run
+from hookscope.prompts import show_prompt
+from hookscope.values import show_top_k, show_values
 from interp_core.prompts import Prompt
-from interp_core.types import Dtype, ModelSpec, Processing, Run
-from interp_views.attention import AttentionView, attention_payload
-from interp_views.component import Component, NotebookPicture
-from interp_views.prompt_view import PromptView, prompt_payload
 
-__all__ = ["Prompt", "load", "show_attention", "show_prompt"]
-
-
-def load(
-    name: str = "", *, dtype: Dtype = "float32", processing: Processing = "compatibility", device: str = "auto"
-) -> LoadedModel:
-    """Load a model by the name that the dashboard's URLs use; empty for the default.
-
-    Raises:
-        InterpError: It cannot be had; the text says why and what to do.
-    """
-    spec = ModelSpec.parse(name).held_as(dtype, processing, device)
-    return load_model(spec, find_folder(spec))
-
-
-def show_prompt(model: LoadedModel, prompt: Prompt | str) -> NotebookPicture:
-    """Loss and predictions at every position of a prompt. Costs one forward pass."""
-    tokens = model.tokenizer.tokenise(Prompt(prompt) if isinstance(prompt, str) else prompt)
-    found = predict(model, Run(model.spec, tokens.ids))
-    view = PromptView(
-        tokens=tokens.str_tokens,
-        ids=np.asarray(tokens.ids, np.int64),
-        special=tokens.special,
-        loss=found.loss,
-        probability=found.probability,
-        rank=found.rank,
-        top_ids=found.top_ids,
-        top_tokens=found.top_tokens,
-        top_probability=found.top_probability,
-        pos=None,
-    )
-    return Component.load("prompt_view").notebook(prompt_payload(view), f"Prompt, {model.card.name}")
-
-
-def show_attention(model: LoadedModel, prompt: Prompt | str, *, layer: int, head: int = 0) -> NotebookPicture:
-    """Every head of one layer, one of them large. Costs one forward pass up to that layer."""
-    tokens = model.tokenizer.tokenise(Prompt(prompt) if isinstance(prompt, str) else prompt)
-    patterns = attention_patterns(model, Run(model.spec, tokens.ids), range(layer, layer + 1)).layer(layer)
-    view = AttentionView(
-        tokens=tokens.str_tokens,
-        layer=layer,
-        patterns=patterns,
-        head=head,
-        head_locked=True,
-        pos=None,
-        direction="from",
-        special=tokens.special,
-    )
-    return Component.load("attention").notebook(attention_payload(view), f"Attention, layer {layer}, {model.card.name}")
+__all__ = [
+    "Prompt",
+    "head_scores",
+    "load",
+    "open_run",
+    "query_key",
+    "search_heads",
+    "show_attention",
+    "show_generated",
+    "show_heads",
+    "show_prompt",
+    "show_top_k",
+    "show_values",
+    "similar_heads",
+]

@@ -1,8 +1,9 @@
-"""The command line: `python -m interp_core fetch` gets the default model ready."""
+"""The command line: `fetch` gets the default model ready, `attention` saves the attention of a file of prompts."""
 
 import argparse
 import sys
 
+from interp_core import attention_command
 from interp_core.default_model import ensure_default_model
 from interp_core.errors import InterpError
 from interp_core.types import Progress
@@ -13,8 +14,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m interp_core", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("fetch", help="fetch, verify and convert the default model, once")
-    parser.parse_args(arguments)
+    saving = commands.add_parser("attention", help="save the attention of every prompt of a file")
+    attention_command.add_arguments(saving)
+    options = parser.parse_args(arguments)
     try:
+        if options.command == "attention":
+            return attention_command.run_command(options)
         print(f"Default model: {ensure_default_model(_print_progress)}")
     except InterpError as error:
         print(error, file=sys.stderr)

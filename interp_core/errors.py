@@ -13,6 +13,7 @@ InterpError
 │   ├── HubError             the hub did not answer, or refused
 │   ├── DownloadError        the default model could not be fetched or verified
 │   └── DiskError            the disk is full or cannot be written
+├── SavedRunError            a saved run cannot be written, or is not what was written
 ├── MemoryLimitError         a load or a run would not fit
 ├── QueueFullError           too many jobs wait for one model
 ├── JobCancelledError        the job was stopped before it had a result
@@ -84,6 +85,10 @@ class DownloadError(ModelError):
 
 class DiskError(ModelError):
     """The disk is full or cannot be written."""
+
+
+class SavedRunError(InterpError):
+    """A saved run cannot be written, or is not what was written."""
 
 
 class MemoryLimitError(InterpError):

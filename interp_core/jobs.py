@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable
+from inspect import isgenerator
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +22,16 @@ Steps = Generator[Progress, None, Any]
 
 LINGER_S = 3.0
 """How long a job that nobody waits for goes on: a page that is drawn again, or looks in now and then, asks again."""
+
+
+def finish(outcome: Any) -> Any:
+    """The result of a piece of work without an engine: a generator is run to its end."""
+    while isgenerator(outcome):
+        try:
+            next(outcome)
+        except StopIteration as stop:
+            return stop.value
+    return outcome
 
 
 class Job:
@@ -146,8 +157,8 @@ class ResultCache:
 
 def size_of(value: Any) -> int:
     """Bytes of a result: its arrays, and the strings and numbers around them."""
-    if isinstance(value, np.ndarray):
-        return value.nbytes + 128
+    if (nbytes := getattr(value, "nbytes", None)) is not None:  # arrays, and results that count themselves
+        return int(nbytes) + 128
     if dataclasses.is_dataclass(value):
         return 64 + sum(size_of(getattr(value, field.name)) for field in dataclasses.fields(value))
     if isinstance(value, dict):

@@ -131,7 +131,7 @@ class Lane:
         """Run a job to its end, or to the first step at which another waits."""
         assert self.loaded is not None
         steps = job.steps
-        self.loaded.on_layer = _layer_watch(job, self.loaded.card.n_layers)
+        self.loaded.on_layer = _layer_watch(job, self.loaded)
         if steps is None:
             job.state = "running"
             outcome = job.work(self.loaded)
@@ -163,6 +163,7 @@ class Lane:
     def _remove_leaked_hooks(self) -> None:
         assert self.loaded is not None
         self.loaded.on_layer = None
+        self.loaded.partial = None
         if self.loaded.hook_count() != self._resting_hooks:
             log.error("a job left hooks behind on %s; removed", self.spec.name)
             self.loaded.remove_hooks()
@@ -186,13 +187,15 @@ class Lane:
         return UnexpectedError(type(error).__name__, reference)
 
 
-def _layer_watch(job: Job, n_layers: int) -> Callable[[int], None]:
+def _layer_watch(job: Job, loaded: LoadedModel) -> Callable[[int], None]:
     """What every layer of a forward pass calls: it stops an unwanted job, and says how far a plain one has come."""
+
+    n_layers = loaded.card.n_layers
 
     def watch(layer: int) -> None:
         if job.unwanted:
             raise JobCancelledError
         if job.steps is None:
-            job.progress = Progress(layer / n_layers, f"layer {layer} of {n_layers}")
+            job.progress = Progress(layer / n_layers, f"layer {layer} of {n_layers}", loaded.partial)
 
     return watch

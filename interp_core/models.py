@@ -76,6 +76,8 @@ class LoadedModel:
     folder: Path
     on_layer: Callable[[int], None] | None = None
     """Called with its index before every layer of every forward pass, by which the engine stops one that nobody wants."""
+    partial: object = None
+    """What a technique that is one long pass has so far, for pages that show it as it grows."""
 
     def __post_init__(self) -> None:
         for index, block in enumerate(self._bridge.blocks):
@@ -158,7 +160,7 @@ def load_model(spec: ModelSpec, folder: Path, report: Report = lambda _: None) -
         torch.nn.Module.to(reference, device)
         report(Progress(0.4, "Attaching hook points"))
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        bridge = TransformerBridge.boot_transformers(
+        bridge: Any = TransformerBridge.boot_transformers(  # its `blocks` are known at run time only
             str(folder), hf_model=reference, tokenizer=tokenizer, dtype=getattr(torch, spec.dtype), device=device
         )
         if spec.processing == "compatibility":

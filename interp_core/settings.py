@@ -1,7 +1,7 @@
 """Where things are kept and how much may be used: from the environment, then from one JSON file, then defaults.
 
-`HOOKSCOPE_CACHE`, `HOOKSCOPE_MODELS` and `HOOKSCOPE_CONFIG` name the cache folder, the folder of local models and
-the settings file; the rest is set on the Settings page and kept in that file.
+`HOOKSCOPE_CACHE`, `HOOKSCOPE_MODELS`, `HOOKSCOPE_RUNS` and `HOOKSCOPE_CONFIG` name the cache folder, the folders of
+local models and of saved runs, and the settings file; the rest is set on the Settings page and kept in that file.
 """
 
 import dataclasses
@@ -29,6 +29,11 @@ def cache_folder() -> Path:
 def models_folder() -> Path:
     """The user's own Hugging Face folders, one folder a model."""
     return Path(os.environ.get("HOOKSCOPE_MODELS") or Path(platformdirs.user_data_dir(_APP)) / "models")
+
+
+def runs_folder() -> Path:
+    """Saved runs, one folder a run."""
+    return Path(os.environ.get("HOOKSCOPE_RUNS") or Path(platformdirs.user_data_dir(_APP)) / "runs")
 
 
 def _settings_file() -> Path:

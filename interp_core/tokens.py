@@ -24,6 +24,12 @@ class Tokenised:
     """How many BOS tokens stand in front: 1 is what the model was trained on, where its tokenizer names one."""
 
 
+def extended(tokens: Tokenised, ids: tuple[int, ...], str_tokens: tuple[str, ...]) -> Tokenised:
+    """A prompt's tokens and those that were generated after it."""
+    special = tokens.special + (False,) * len(ids)
+    return Tokenised(tokens.ids + ids, tokens.str_tokens + str_tokens, special, tokens.bos_count)
+
+
 class Tokenizer:
     """A Hugging Face tokenizer that several threads may use: its own truncation state is not safe to share."""
 

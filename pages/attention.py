@@ -1,61 +1,37 @@
-"""Attention: where every head of a layer looks."""
+"""Attention: where every head looks, one head at a time or all at once, on a prompt, a generation or a saved run."""
 
 import streamlit as st
 
 from interp_core.errors import InterpError
-from interp_views.attention import AttentionView, attention_payload
-from interp_views.component import Component
-from pages.ui import attention_controls, cached, run_bar, schemas, share, tables
+from pages.ui import run_bar, saved_bench, schemas
+from pages.ui.attention import generated, heads, keep, layer, query_key, scores, search, similar
 from pages.ui.bench import plain
-from pages.ui.mount import picture
 from pages.ui.opening import open_page
+
+_VIEWS = {
+    "layer": ("One layer", layer.show),
+    "heads": ("All heads", heads.show),
+    "generated": ("Generated text", generated.show),
+    "scores": ("Head scores", scores.show),
+    "similar": ("Similar heads", similar.show),
+    "search": ("Find a pattern", search.show),
+    "query_key": ("Query and key", query_key.show),
+}
 
 state = open_page(
     "attention", "Attention", "From each token, which earlier tokens does each head read?", schemas.ATTENTION
 )
-bench = run_bar.show(state)
-attention_controls.show(state, bench)
-layer, head = state["layer"], state["head"]
+bench = saved_bench.show(state) if state["saved"] else run_bar.show(state)
+st.segmented_control(
+    "View", list(_VIEWS), key=state.key("view"), format_func=lambda view: _VIEWS[view][0], required=True,
+    label_visibility="collapsed",
+)  # fmt: skip
 try:
-    patterns = cached.attention_patterns(bench.run, layer).layer(layer)
+    _VIEWS[state["view"]][1](state, bench)
 except InterpError as error:
     st.error(plain(str(error)))
     st.stop()
-
-payload = attention_payload(
-    AttentionView(
-        tokens=bench.tokenised.str_tokens,
-        layer=layer,
-        patterns=patterns,
-        head=head or 0,
-        head_locked=head is not None,
-        pos=state["pos"],
-        direction=state["direction"],
-        special=bench.tokenised.special,
-    )
-)
-picture(
-    "attention",
-    payload,
-    key="attention.view",
-    event="lock",
-    react=lambda value: attention_controls.lock(state, bench, value),
-)
-with st.expander("How to read this"):
-    st.markdown(
-        "Each row of a pattern is a query (destination) token and sums to 1: how much of what it reads comes from each "
-        "key (source) token before it. Cells above the diagonal are masked, since no token sees the future. Hover a head "
-        "to look at it, click to hold it; the same for tokens, independently. **From**: the held token is the query, and "
-        "the text shows where it looks. **To**: it is the key, and the text shows who looks at it. Small pictures are "
-        "within 1/255 of the value; the held head's values are exact. A bright first column is common: heads with "
-        "nothing to read rest on the first token (attention sink, Xiao et al. 2023, arXiv:2309.17453)."
-    )
-share.show_downloads(
-    "attention",
-    lambda: tables.attention_table(bench.tokenised, patterns[head or 0], layer, head or 0),
-    lambda: Component.load("attention").standalone(payload, f"Hookscope: attention, layer {layer}"),
-    share.load_code(bench) + f"hookscope.show_attention(model, prompt, layer={layer}, head={head or 0})",
-)
+keep.show(state, bench)
 st.page_link(
     "pages/prompt.py",
     label="See what the model predicts on this prompt",

@@ -37,8 +37,8 @@ payload = prompt_payload(
     )
 )
 picture(
-    "prompt_view", payload, key="prompt.view", event="select",
-    react=lambda value: run_bar.select_position(state, value.get("pos"), len(tokens.ids)),
+    "prompt_view", payload, key="prompt.view",
+    events={"select": lambda value: run_bar.select_position(state, value.get("pos"), len(tokens.ids))},
 )  # fmt: skip
 with st.expander("Every position as a table"):
     st.dataframe(tables.shown(tables.prompt_table(tokens, found)), hide_index=True, width="stretch", key="prompt.table")

@@ -15,6 +15,7 @@ from pages.ui.waiting import wait_for_model
 
 if TYPE_CHECKING:
     from interp_core.models import ModelCard
+    from interp_core.saved_runs import SavedRun
     from interp_core.tokens import Tokenised
 
 _IN_USE = "bench.model"
@@ -30,6 +31,8 @@ class Bench:
     prompt: Prompt
     tokenised: "Tokenised"
     run: Run
+    saved: "SavedRun | None" = None
+    """The saved run that all of this was read from, where it was: then there is no model."""
 
 
 def wanted_spec(state: UrlState) -> ModelSpec:

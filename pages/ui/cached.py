@@ -1,4 +1,4 @@
-"""The engine, and one function a question: pages call these and nothing else that computes.
+"""The engine, and one function a question: pages call these (and `attention.data`) and nothing else that computes.
 
 Techniques are imported inside the jobs, in the model's thread: they import torch, which must not delay the first
 paint. That is the one place where the house style allows an import inside a function.
@@ -7,6 +7,7 @@ paint. That is the one place where the house style allows an import inside a fun
 # ruff: noqa: PLC0415
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -20,11 +21,11 @@ from interp_core.types import ModelSpec, Run
 from pages.ui.waiting import wait_for_job
 
 if TYPE_CHECKING:
-    from interp_core.attention import AttentionPatterns
     from interp_core.generation import Continuation, Sampling
     from interp_core.models import LoadedModel, ModelCard
     from interp_core.parity import Parity
     from interp_core.predictions import Predictions
+    from interp_core.saved_runs import SavedRun
     from interp_core.tokens import Tokenised
 
 
@@ -63,6 +64,13 @@ def tokenised(spec: ModelSpec, prompt: Prompt) -> "Tokenised":
     return known
 
 
+def saved_run(folder: Path) -> "SavedRun":
+    """A run on disk, its manifest checked."""
+    from interp_core.saved_runs import open_run
+
+    return open_run(folder)
+
+
 def predictions(run: Run, k: int = 10) -> "Predictions":
     """Loss and the likeliest next tokens at every position."""
 
@@ -71,22 +79,7 @@ def predictions(run: Run, k: int = 10) -> "Predictions":
 
         return predict(model, run, k=k)
 
-    return _ask(run.model, ("predictions", run, k), work, "Predicting")
-
-
-def attention_patterns(run: Run, layer: int) -> "AttentionPatterns":
-    """Patterns of a layer and those that come with it."""
-    shape = card(run.model)
-
-    def work(model: "LoadedModel") -> "AttentionPatterns":
-        from interp_core.attention import attention_patterns
-
-        return attention_patterns(model, run, layers)
-
-    from interp_core.attention import layer_group
-
-    layers = layer_group(layer, shape.n_layers, shape.n_heads, len(run.tokens))
-    return _ask(run.model, ("attention", run, layers), work, "Computing attention")
+    return ask(run.model, ("predictions", run, k), work, "Predicting")
 
 
 def start_generation(run: Run, sampling: "Sampling", attempt: int) -> Job:
@@ -116,7 +109,7 @@ def probe_parity(spec: ModelSpec) -> "Parity":
 
         return measure_probes(model)
 
-    return _ask(spec, "probe parity", work, "Measuring parity on the probe set")
+    return ask(spec, "probe parity", work, "Measuring parity on the probe set")
 
 
 def prompt_parity(spec: ModelSpec, prompt: Prompt) -> "Parity":
@@ -127,7 +120,7 @@ def prompt_parity(spec: ModelSpec, prompt: Prompt) -> "Parity":
 
         return measure_parity(model, [prompt])
 
-    return _ask(spec, ("prompt parity", prompt), work, "Measuring parity on this prompt")
+    return ask(spec, ("prompt parity", prompt), work, "Measuring parity on this prompt")
 
 
 def reference_bytes(spec: ModelSpec) -> int:
@@ -147,5 +140,6 @@ def devices() -> list[str]:
     return ["auto", *found] if len(found) > 1 else ["auto"]
 
 
-def _ask(spec: ModelSpec, key: Any, work: Callable[["LoadedModel"], Any], label: str) -> Any:
+def ask(spec: ModelSpec, key: Any, work: Callable[["LoadedModel"], Any], label: str) -> Any:
+    """The result of a question: from the cache, or by a job that the page waits for."""
     return wait_for_job(engine().submit(spec, key, work), label)

@@ -72,7 +72,7 @@ def _show_result(state: UrlState, bench: Bench, place: DeltaGenerator, made: "Co
         lines=8,
     )
     with place.container():
-        picture("token_strip", strip_payload(view), key="generation.strip", event="select", react=lambda _: None)
+        picture("token_strip", strip_payload(view), key="generation.strip", events={"select": lambda _: None})
         count = len(made.ids)
         st.caption(plain(f"{count} {'token' if count == 1 else 'tokens'}. {note}"))
         st.button("Put it into the prompt", key="generation.take", on_click=_take, args=(state, bench, made))

@@ -1,16 +1,51 @@
-"""Mounting the pictures of `interp_views` as Streamlit components: bytes in, one dictionary out.
+"""Mounting the pictures of `interp_views` as Streamlit components: bytes in, dictionaries out.
 
 Streamlit keeps a component's registration for the whole process, so each is made once.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 from streamlit.components import v2
 
-from interp_views.component import Component
+from interp_views.component import Component, part_script
+from interp_views.wire import addressed, header_of
+
+
+def picture(
+    name: str,
+    payload: bytes,
+    *,
+    key: str,
+    events: Mapping[str, Callable[[dict[str, Any]], None]],
+    parts: Sequence[bytes] = (),
+) -> None:
+    """Show a picture, and react to what the user did to it before the page is drawn again.
+
+    Args:
+        name: Of the component.
+        payload: What its Python companion packed: the data.
+        key: Must stay the same while the data changes, or the picture would be built anew each time.
+        events: For each trigger that the picture sends, what takes its value. Values come from the browser: check them.
+        parts: Further messages, each of another name. Streamlit sends again only those that changed.
+    """
+    # Parts show nothing; without a gap they take no room either.
+    with st.container(gap=None):
+        reactions = {f"on_{event}_change": _reaction(key, event, react) for event, react in events.items()}
+        _renderer(name)(key=key, data=addressed(payload, key), **reactions)
+        for part in parts:
+            _part_renderer()(key=f"{key}.{header_of(part)['part']}", data=addressed(part, key))
+
+
+def _reaction(key: str, event: str, react: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
+    def changed() -> None:
+        value = getattr(st.session_state.get(key), event, None)
+        if value is not None:
+            react(dict(value))
+
+    return changed
 
 
 @functools.cache
@@ -19,20 +54,6 @@ def _renderer(name: str) -> Any:
     return v2.component(f"hookscope_{name}", html=component.html, css=component.css, js=component.js)
 
 
-def picture(name: str, payload: bytes, *, key: str, event: str, react: Callable[[dict[str, Any]], None]) -> None:
-    """Show a picture, and call `react` with what the user did to it, before the page is drawn again.
-
-    Args:
-        name: Of the component.
-        payload: What its Python companion packed.
-        key: Must stay the same while the data changes, or the picture would be built anew each time.
-        event: Name of the trigger that the picture sends.
-        react: Takes the trigger's value. It comes from the browser: check it.
-    """
-
-    def changed() -> None:
-        value = getattr(st.session_state.get(key), event, None)
-        if value is not None:
-            react(dict(value))
-
-    _renderer(name)(key=key, data=payload, **{f"on_{event}_change": changed})
+@functools.cache
+def _part_renderer() -> Any:
+    return v2.component("hookscope_part", js=part_script())

@@ -48,8 +48,7 @@ def _show_strip(state: UrlState, bench: Bench) -> None:
         "token_strip",
         strip_payload(StripView(tokenised.str_tokens, tokenised.special, pos=state["pos"], lines=4)),
         key="bar.strip",
-        event="select",
-        react=lambda value: select_position(state, value.get("pos"), count),
+        events={"select": lambda value: select_position(state, value.get("pos"), count)},
     )
 
 

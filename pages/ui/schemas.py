@@ -1,11 +1,24 @@
 """What stands in the URL of each page: the fields that all pages share, and the page's own."""
 
+from collections.abc import Callable
+from typing import Literal, get_args
+
 from interp_core.types import DTYPES, PROCESSINGS, ModelSpec
 from pages.ui.text_code import decode_text, encode_text
 from pages.ui.url_state import Field, Schema, choice, number, switch, whole
 
 EXAMPLE_PROMPT = "When Mary and John went to the store, John gave a drink to"
 """The prompt of a first visit, so that no page opens empty."""
+
+
+def _several(options: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        chosen = tuple(text.split("."))
+        if not set(chosen) <= set(options):
+            raise ValueError(f"it must be some of {', '.join(options)}, joined by full stops")
+        return chosen
+
+    return parse
 
 
 def _model_name(text: str) -> str:
@@ -24,8 +37,7 @@ SHARED: Schema = {
     "head": whole(None, most=10_000, shared=True),
 }
 
-PROMPT: Schema = {
-    **SHARED,
+_SAMPLING: Schema = {
     "tokens": whole(32, least=1, most=2048),
     "temperature": number(0.0, 0.0, 10.0),
     "top_k": whole(0),
@@ -33,4 +45,64 @@ PROMPT: Schema = {
     "seed": whole(0, most=1_000_000),
 }
 
-ATTENTION: Schema = {**SHARED, "direction": choice(("from", "to"), "from")}
+PROMPT: Schema = {**SHARED, **_SAMPLING}
+
+AttentionPageView = Literal["layer", "heads", "generated", "scores", "similar", "search", "query_key"]
+ATTENTION_VIEWS: tuple[AttentionPageView, ...] = get_args(AttentionPageView)
+AGGREGATES = ("head", "layer_mean", "mean", "largest", "rollout")
+SCORES = ("previous_token", "duplicate_token", "induction", "first_token", "entropy", "distance")
+HEAD_TYPES = ("previous_token", "duplicate_token", "induction", "first_token", "none")
+PATTERNS = ("previous", "second_previous", "itself", "first", "same_token", "after_same_token", "drawn")
+"""Those of `interp_core`, whose modules import torch; a test compares."""
+
+
+def _zoom(text: str) -> tuple[int, int, int]:
+    """Query, key and size of the part of a pattern that is looked at."""
+    parts = [int(part) for part in text.split(".") if part.isascii() and part.isdigit() and len(part) < 8]
+    if len(parts) != 3 or text.count(".") != 2 or parts[2] < 1:
+        raise ValueError("it must be query.key.size")
+    return parts[0], parts[1], parts[2]
+
+
+def _saved(text: str) -> str:
+    if not (len(text) == 16 and all(char in "0123456789abcdef" for char in text)):
+        raise ValueError("it must be the name of a saved run")
+    return text
+
+
+def _cells(text: str) -> tuple[tuple[int, int], ...]:
+    """Drawn cells: query.key, one after another, joined by underlines."""
+    cells = [part.split(".") for part in text.split("_")]
+    if len(cells) > 2000 or not all(
+        len(cell) == 2 and all(part.isdigit() and len(part) < 8 for part in cell) for cell in cells
+    ):
+        raise ValueError("it must be cells such as 5.2_7.3")
+    return tuple((int(query), int(key)) for query, key in cells)
+
+
+ATTENTION: Schema = {
+    **SHARED,
+    **_SAMPLING,
+    "tokens": whole(24, least=1, most=2048),
+    "view": choice(ATTENTION_VIEWS, "layer"),
+    "saved": Field("", _saved),
+    "direction": choice(("from", "to"), "from"),
+    "weighted": switch(False),
+    "zoom": Field(None, _zoom, lambda zoom: ".".join(map(str, zoom))),
+    "key": whole(None),
+    "order": choice(("layers", *SCORES), "layers"),
+    "from_layer": whole(0, most=10_000),
+    "to_layer": whole(None, most=10_000),
+    "types": Field((), _several(HEAD_TYPES), ".".join),
+    "score": choice(SCORES, "induction"),
+    "on": choice(("prompt", "repeated", "batch"), "prompt"),
+    "pattern": choice(PATTERNS, "after_same_token"),
+    "cells": Field((), _cells, lambda cells: "_".join(f"{query}.{key}" for query, key in cells)),
+    "how": choice(AGGREGATES, "head"),
+    "row": choice(("wrote", "own"), "wrote"),
+    "power": number(1.0, 0.05, 4.0),
+    "cutoff": Field(None, number(0.0, 0.0, 10.0).parse, lambda value: f"{value:g}"),
+    "ignore": whole(0, most=1000),
+    "observed": whole(None),
+    "observer": whole(None),
+}

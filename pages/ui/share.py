@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -29,8 +30,14 @@ def show_link(state: UrlState) -> None:
         )
 
 
-def show_downloads(page: str, table: Callable[[], pd.DataFrame], standalone: Callable[[], str], code: str) -> None:
-    """Buttons for the data as CSV and Parquet and for the picture as one HTML file, and the code.
+def show_downloads(
+    page: str,
+    table: Callable[[], pd.DataFrame],
+    standalone: Callable[[], str],
+    code: str,
+    arrays: Callable[[], dict[str, np.ndarray]] | None = None,
+) -> None:
+    """Buttons for the data as CSV, Parquet and npz and for the picture as one HTML file, and the code.
 
     Table and picture are made when a button is pressed, not whenever the page is drawn.
     """
@@ -38,6 +45,8 @@ def show_downloads(page: str, table: Callable[[], pd.DataFrame], standalone: Cal
         with st.container(horizontal=True):
             _button("Data as CSV", f"{page}.csv", "text/csv", lambda: table().to_csv(index=False))
             _button("Data as Parquet", f"{page}.parquet", "application/vnd.apache.parquet", lambda: _parquet(table()))
+            if arrays:
+                _button("Arrays as npz", f"{page}.npz", "application/octet-stream", lambda: _npz(arrays()))
             _button("Picture as HTML, works offline", f"{page}.html", "text/html", standalone)
         st.caption("The Python that reproduces it")
         st.code(code, language="python")
@@ -53,8 +62,16 @@ def _parquet(table: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
+def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
 def load_code(bench: Bench) -> str:
-    """The lines that load this model and tokenise this prompt in a notebook."""
+    """The lines that load this model and tokenise this prompt, or open this saved run, in a notebook."""
+    if bench.saved:
+        return f"import hookscope\n\nmodel = hookscope.open_run({str(bench.saved.folder)!r})\nprompt = None\n"
     spec, prompt = bench.spec, bench.prompt
     held = (
         ""

@@ -20,7 +20,10 @@ GROUPS = {
         "attention": ("Attention", ":material/grid_on:"),
     },
     "Model": {"model": ("Trust and facts", ":material/verified:")},
-    "Workspace": {"settings": ("Settings", ":material/tune:")},
+    "Workspace": {
+        "saved": ("Saved runs", ":material/inventory_2:"),
+        "settings": ("Settings", ":material/tune:"),
+    },
 }
 
 
@@ -100,7 +103,7 @@ def _show_card(spec: ModelSpec, lane: Lane | None) -> None:
         st.caption(f"could not be loaded: {plain(str(lane.error))}")
         return
     if card is None:
-        st.caption(f"loading: {plain(lane.progress.note) if lane else 'starting'}")
+        st.caption(f"loading: {plain(lane.progress.note)}" if lane else "not loaded yet")
         return
     st.caption(
         f"{_count(card.n_params)} parameters, {card.n_layers} layers × {card.n_heads} heads  \n"

@@ -55,3 +55,65 @@ def attention_table(
             "attention": pattern[query, key],
         }
     )
+
+
+def scores_table(
+    values: Float[np.ndarray, "score layer head"],
+    names: tuple[str, ...],
+    spread: Float[np.ndarray, "score layer head"] | None = None,
+) -> pd.DataFrame:
+    """One row a head: every score, and its standard deviation where there is one."""
+    layer, head = np.indices(values.shape[1:])
+    table = pd.DataFrame({"layer": layer.ravel(), "head": head.ravel()})
+    for place, name in enumerate(names):
+        table[name] = values[place].ravel()
+        if spread is not None:
+            table[f"{name}_standard_deviation"] = spread[place].ravel()
+    return table
+
+
+def similarity_table(
+    labels: tuple[str, ...], similarity: Float[np.ndarray, " head"], place: Float[np.ndarray, "head 2"]
+) -> pd.DataFrame:
+    """One row a head: its similarity to the chosen one, and its place on the map."""
+    return pd.DataFrame({"head": labels, "similarity": similarity, "x": place[:, 0], "y": place[:, 1]})
+
+
+def query_key_table(
+    tokens: "Tokenised",
+    q: Float[np.ndarray, " d_head"],
+    k: Float[np.ndarray, "key_pos d_head"],
+    scores: Float[np.ndarray, " key_pos"],
+    pattern: Float[np.ndarray, " key_pos"],
+    scale: float,
+) -> pd.DataFrame:
+    """One row a key: token, score, attention, and the scaled product of every dimension."""
+    table = pd.DataFrame(
+        {
+            "key_position": np.arange(len(k)),
+            "key_token": tokens.str_tokens[: len(k)],
+            "score": scores,
+            "attention": pattern,
+        }
+    )
+    products = pd.DataFrame(k * q * scale, columns=[f"product_{dim}" for dim in range(len(q))])
+    return pd.concat([table, products], axis=1)
+
+
+def generated_table(
+    tokens: "Tokenised", n_prompt: int, rows: Float[np.ndarray, "row key"], shown: Float[np.ndarray, "row key"]
+) -> pd.DataFrame:
+    """One row a query and key: the raw weight and the one that is shown. The first query is the prompt's last token."""
+    row, key = np.nonzero(np.tri(*rows.shape, k=n_prompt - 1, dtype=bool))
+    query = row + n_prompt - 1
+    names = np.asarray(tokens.str_tokens, dtype=object)
+    return pd.DataFrame(
+        {
+            "query_position": query,
+            "query_token": names[query],
+            "key_position": key,
+            "key_token": names[key],
+            "attention": rows[row, key],
+            "shown": shown[row, key],
+        }
+    )

@@ -17,11 +17,20 @@ from interp_core.types import Progress
 _TURN_S = 0.05
 _QUIET_TURNS = 6
 """A result that comes within 0.3 s shows no progress bar: a flash would only disturb."""
+_PATIENT_TURNS = 20
 _WAITED_FOR = "waiting.job"
 
 
-def wait_for_job(job: Job, label: str, show: Callable[[Any], object] | None = None) -> Any:
-    """The job's result. `show` is given each new partial result. Leaves the job, also when interrupted.
+def wait_for_job(
+    job: Job,
+    label: str,
+    show: Callable[[Any], object] | None = None,
+    enough: Callable[[Any], bool] | None = None,
+) -> Any:
+    """The job's result. Leaves the job, also when interrupted.
+
+    `show` is given each new partial result. A partial result that is `enough` is returned once a second has passed,
+    while the job goes on: whoever takes it asks again soon.
 
     Raises:
         InterpError: The job failed or was stopped.
@@ -36,6 +45,8 @@ def wait_for_job(job: Job, label: str, show: Callable[[Any], object] | None = No
             if show and partial is not None and partial is not shown:
                 show(partial)
                 shown = partial
+            if enough and turns > _PATIENT_TURNS and partial is not None and enough(partial):
+                return partial
             if turns > _QUIET_TURNS:
                 _draw(slot, job.progress, _label(job, label))
             else:

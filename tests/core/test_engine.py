@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from interp_core.attention import attention_patterns
 from interp_core.engine import Engine
 from interp_core.errors import (
     CheckpointError,
@@ -25,6 +24,7 @@ from interp_core.lane import MOST_WAITING
 from interp_core.predictions import predict
 from interp_core.settings import Settings
 from interp_core.types import ModelSpec, Progress, Run
+from tests.patterns import all_patterns
 
 SESSIONS, REQUESTS = 16, 25
 
@@ -47,7 +47,7 @@ def request(session: int, place: int, spec: ModelSpec):
     kind = (session + place) % 4
     work = [
         lambda loaded: predict(loaded, run),
-        lambda loaded: attention_patterns(loaded, run, range(3)),
+        lambda loaded: all_patterns(loaded, run),
         lambda loaded: generate(loaded, run, Sampling(4, temperature=1.0, seed=place)),
         lambda loaded: ablated_loss(loaded, run),
     ][kind]

@@ -1,0 +1,322 @@
+"""Saved runs: the attention of a run on disk, to be looked at later without the model.
+
+A run is a folder: `manifest.json` says what was run and how, and each layer is a safetensors file of its own, so that
+writing and reading take the memory of one layer. Patterns are kept in steps of 1/65535, which is exact to four digits.
+The manifest holds a checksum of every file and of itself; a file is checked when it is first read.
+"""
+
+import dataclasses
+import datetime
+import functools
+import hashlib
+import json
+import math
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt16
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from torch import Tensor
+
+from interp_core.attention import LivePatterns, PatternShape, See
+from interp_core.errors import SavedRunError
+from interp_core.generation import Sampling
+from interp_core.models import ModelCard
+from interp_core.prompts import Prompt
+from interp_core.settings import write_json
+from interp_core.tokens import Tokenised
+
+MANIFEST = "manifest.json"
+VALUE_NORMS = "value-norms.safetensors"
+FORMAT = "hookscope attention run"
+VERSION = 1
+_STEPS = 65535
+_LIBRARIES = ("torch", "transformers", "transformer-lens", "safetensors")
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What was run, and how: all that a reader needs beside the patterns."""
+
+    card: ModelCard
+    prompt: Prompt
+    tokenised: Tokenised
+    """Prompt and continuation together."""
+    n_prompt: int
+    """Tokens of the prompt; what follows was generated."""
+    sampling: Sampling | None = None
+    """How the continuation was generated, where there is one."""
+    created: str = field(default_factory=lambda: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+    """UTC, ISO 8601."""
+
+    @property
+    def key(self) -> str:
+        """Names the run by what was asked for."""
+        return run_key(self.card, self.prompt, self.sampling)
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """A run on disk whose manifest has been checked. Shows its patterns as a live run does."""
+
+    folder: Path
+    facts: RunFacts
+    n_bytes: int
+    checksums: dict[str, str]
+    """SHA-256 by file name."""
+
+    @property
+    def shape(self) -> PatternShape:
+        return PatternShape(self.facts.card.n_layers, self.facts.card.n_heads, len(self.facts.tokenised.ids))
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """Token ids."""
+        return self.facts.tokenised.ids
+
+    def walk(self, see: See) -> None:
+        """Show every layer's pattern once.
+
+        Raises:
+            SavedRunError: A file is not what was written.
+        """
+        for layer in range(self.shape.n_layers):
+            if layer_file(layer) in self.checksums:
+                see(layer, torch.from_numpy(self.layer(layer)))
+
+    def layer(self, layer: int, heads: Sequence[int] | None = None) -> Float[np.ndarray, "head query_pos key_pos"]:
+        """The pattern of one layer, 0 to 1, in steps of 1/65535.
+
+        Raises:
+            SavedRunError: The layer was not saved, or its file is not what was written.
+        """
+        if layer_file(layer) not in self.checksums:
+            raise SavedRunError(f"This saved run holds no pattern of layer {layer}. Pick another layer.")
+        cells = self._read(layer_file(layer), "pattern", np.uint16, (self.shape.n_heads, _n_cells(self.shape.n_pos)))
+        return _unpack(cells if heads is None else cells[list(heads)], self.shape.n_pos)
+
+    def value_norms(self) -> Float[np.ndarray, "layer head key_pos"]:
+        """Norm of the value vector that each head reads at each position.
+
+        Raises:
+            SavedRunError: The file is not what was written.
+        """
+        shape = self.shape
+        return self._read(VALUE_NORMS, "value_norms", np.float32, (shape.n_layers, shape.n_heads, shape.n_pos))
+
+    def _read(self, name: str, tensor: str, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
+        path = self.folder / name
+        try:
+            stat = path.stat()
+            if _checksum(path, stat.st_mtime_ns, stat.st_size) != self.checksums[name]:
+                raise SavedRunError(
+                    f"{name} of the saved run {self.folder.name} is not what was written: its checksum differs. Copy the "
+                    "run again, or make it anew."
+                )
+            found = load_file(path)[tensor]
+        except (OSError, SafetensorError, KeyError) as error:
+            raise SavedRunError(
+                f"{name} of the saved run {self.folder.name} cannot be read ({error}). Copy the run again."
+            ) from error
+        if found.dtype != dtype or found.shape != shape:
+            raise SavedRunError(f"{name} of the saved run {self.folder.name} holds {found.dtype} {found.shape}.")
+        return found
+
+
+def run_key(card: ModelCard, prompt: Prompt, sampling: Sampling | None) -> str:
+    """The same model, prompt and settings give the same key, before anything is computed."""
+    return hashlib.sha256(repr((dataclasses.astuple(card), prompt, sampling)).encode()).hexdigest()[:16]
+
+
+def layer_file(layer: int) -> str:
+    """Name of a layer's file."""
+    return f"layer-{layer:03d}.safetensors"
+
+
+def save_run(patterns: LivePatterns, facts: RunFacts, folder: Path) -> Path:
+    """Write a run into a new folder under `folder`, and return it. Costs one forward pass.
+
+    Nothing is left behind when it fails or is stopped. A run that is there already is written anew.
+
+    Raises:
+        SavedRunError: The disk cannot hold it, or cannot be written.
+    """
+    shape = patterns.shape
+    needed = size_on_disk(shape)
+    target = folder / facts.key
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+        if needed > free:
+            raise SavedRunError(
+                f"The patterns of {shape.n_pos:,} tokens take {needed / 1e9:.2f} GB and {free / 1e9:.2f} GB are free in "
+                f"{folder}. Free some space, or set HOOKSCOPE_RUNS to another folder."
+            )
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-", ignore_cleanup_errors=True) as name:
+            _write(patterns, facts, Path(name))
+            publish_folder(Path(name), target)
+    except OSError as error:
+        raise SavedRunError(
+            f"The run cannot be saved in {folder} ({error.strerror or error}). Free some space or check the rights."
+        ) from error
+    return target
+
+
+def publish_folder(made: Path, target: Path) -> None:
+    """Give a finished folder its name. Colleagues may read it: temporary folders are their owner's alone."""
+    made.chmod(0o755)
+    for path in made.iterdir():
+        path.chmod(0o644)
+    if target.exists():
+        shutil.rmtree(target)
+    made.replace(target)
+
+
+def size_on_disk(shape: PatternShape) -> int:
+    """Bytes that a run of this shape takes, tokens aside."""
+    return shape.n_layers * shape.n_heads * (2 * _n_cells(shape.n_pos) + 4 * shape.n_pos)
+
+
+def _write(patterns: LivePatterns, facts: RunFacts, folder: Path) -> None:
+    shape = patterns.shape
+    norms = np.full((shape.n_layers, shape.n_heads, shape.n_pos), np.nan, np.float32)
+
+    def see(layer: int, pattern: Tensor) -> None:
+        save_file({"pattern": _pack(pattern)}, folder / layer_file(layer))
+
+    def see_values(layer: int, values: Tensor) -> None:
+        found = values.norm(dim=-1).T.cpu().numpy()
+        norms[layer] = found.repeat(shape.n_heads // len(found), axis=0)
+
+    patterns.walk(see, see_values)
+    save_file({"value_norms": norms}, folder / VALUE_NORMS)
+    files = {path.name: path for path in sorted(folder.iterdir())}
+    manifest = {
+        "format": FORMAT,
+        "version": VERSION,
+        "libraries": {name: version(name) for name in _LIBRARIES},
+        "precision": f"uint16 in steps of 1/{_STEPS}, lower triangle row by row",
+        **dataclasses.asdict(facts),
+        "files": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()},
+    }
+    write_json(folder / MANIFEST, manifest | {"checksum": _own_checksum(manifest)})
+
+
+def open_run(folder: Path) -> SavedRun:
+    """Check the manifest of a saved run.
+
+    Raises:
+        SavedRunError: There is no manifest, it was changed, or it is of a version that cannot be read.
+    """
+    try:
+        manifest: Any = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+            raise SavedRunError(f"{folder.name} is not a saved run of Hookscope.")
+        if manifest.get("version") != VERSION:
+            raise SavedRunError(
+                f"{folder.name} was saved in version {manifest.get('version')!r} of the format and this Hookscope reads "
+                f"version {VERSION}. Open it with the Hookscope that wrote it."
+            )
+        if manifest.pop("checksum", None) != _own_checksum(manifest):
+            raise SavedRunError(
+                f"The manifest of the saved run {folder.name} is not what was written: its checksum differs. Copy the run "
+                "again, or make it anew."
+            )
+        return _run(folder, manifest)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise SavedRunError(
+            f"The saved run {folder.name} cannot be opened ({type(error).__name__}). Copy it again."
+        ) from error
+
+
+def _run(folder: Path, manifest: dict[str, Any]) -> SavedRun:
+    """The manifest as typed values. It may come from anyone: a name or a type that we do not write is refused."""
+    card = _typed(ModelCard, manifest["card"])
+    tokens = manifest["tokenised"]
+    tokenised = Tokenised(
+        tuple(map(int, tokens["ids"])),
+        tuple(map(str, tokens["str_tokens"])),
+        tuple(map(bool, tokens["special"])),
+        int(tokens["bos_count"]),
+    )
+    sampling = _typed(Sampling, manifest["sampling"]) if manifest["sampling"] else None
+    facts = RunFacts(
+        card,
+        _typed(Prompt, manifest["prompt"]),
+        tokenised,
+        int(manifest["n_prompt"]),
+        sampling,
+        str(manifest["created"]),
+    )
+    names = {VALUE_NORMS, *map(layer_file, range(card.n_layers))}
+    checksums = {str(name): str(value) for name, value in manifest["files"].items()}
+    counts = {len(tokenised.ids), len(tokenised.str_tokens), len(tokenised.special)}
+    if not checksums.keys() <= names or len(counts) != 1 or not 1 <= facts.n_prompt <= len(tokenised.ids):
+        raise ValueError("inconsistent")
+    return SavedRun(folder, facts, sum((folder / name).stat().st_size for name in checksums), checksums)
+
+
+def _typed(kind: type[Any], values: dict[str, Any]) -> Any:
+    """A dataclass of plain values from JSON, each of its own type."""
+    made = kind(**values)
+    allowed_types: dict[Any, Any] = {int: int, float: int | float, bool: bool, str: str}
+    for one in dataclasses.fields(made):
+        value, allowed = getattr(made, one.name), allowed_types.get(one.type, str | None)
+        if not isinstance(value, allowed) or (isinstance(value, int) and value < 0):
+            raise TypeError(one.name)
+    return made
+
+
+def saved_runs(folder: Path) -> tuple[list[SavedRun], list[str]]:
+    """Every run in a folder, newest first, and a sentence for each that cannot be opened."""
+    found, problems = [], []
+    for path in sorted(folder.glob("*/")) if folder.is_dir() else []:
+        if path.name.startswith("."):
+            continue
+        try:
+            found.append(open_run(path))
+        except SavedRunError as error:
+            problems.append(str(error))
+    return sorted(found, key=lambda run: run.facts.created, reverse=True), problems
+
+
+def _own_checksum(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+@functools.lru_cache(maxsize=4096)
+def _checksum(path: Path, changed_ns: int, size: int) -> str:
+    """SHA-256 of a file; the time and size of its last change are part of what is remembered."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _n_cells(n_pos: int) -> int:
+    return n_pos * (n_pos + 1) // 2
+
+
+def _pack(pattern: Float[Tensor, "head query_pos key_pos"]) -> UInt16[np.ndarray, "head cell"]:
+    rows, columns = torch.tril_indices(pattern.shape[1], pattern.shape[1])
+    cells = pattern.cpu().numpy()[:, rows.numpy(), columns.numpy()]
+    total, kept = float(pattern.sum()), float(cells.sum(dtype=np.float64))
+    assert math.isclose(total, kept, rel_tol=1e-3), "a decoder's attention lies below the diagonal"
+    # safetensors writes memory as it lies, and indexing gave it another order.
+    return np.ascontiguousarray(np.rint(cells.clip(0, 1) * _STEPS).astype(np.uint16))
+
+
+def _unpack(cells: UInt16[np.ndarray, "head cell"], n_pos: int) -> Float[np.ndarray, "head query_pos key_pos"]:
+    pattern = np.zeros((len(cells), n_pos, n_pos), np.float32)
+    rows, columns = np.tril_indices(n_pos)
+    pattern[:, rows, columns] = cells / np.float32(_STEPS)
+    return pattern

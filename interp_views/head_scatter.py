@@ -1,0 +1,61 @@
+"""A map of all heads: each a point, coloured by its similarity to one of them."""
+
+import numpy as np
+import plotly.graph_objects as go
+from jaxtyping import Float
+
+from interp_views.theme import DARK, FONT, LIGHT
+
+
+def head_scatter(
+    place: Float[np.ndarray, "head 2"],
+    n_heads: int,
+    chosen: int,
+    similarity: Float[np.ndarray, " head"],
+    dark: bool = False,
+) -> go.Figure:
+    """Draw the map. Each point's `customdata` holds its number, layer * n_heads + head.
+
+    Args:
+        place: Coordinates; heads without any are NaN and are left out.
+        n_heads: Heads of one layer.
+        chosen: The head that all others are compared with; it is ringed.
+        similarity: To the chosen head, 0 to 1.
+        dark: For the dark theme.
+
+    Raises:
+        ValueError: The chosen head is not among the points.
+    """
+    if not 0 <= chosen < len(place):
+        raise ValueError(f"Head {chosen} is not on the map: give 0 to {len(place) - 1}.")
+    palette = DARK if dark else LIGHT
+    names = [f"L{index // n_heads}H{index % n_heads}" for index in range(len(place))]
+    ring = go.Scatter(
+        x=place[[chosen], 0], y=place[[chosen], 1], mode="markers+text", text=[names[chosen]],
+        textposition="top center", hoverinfo="skip", textfont={"color": palette.ink},
+        marker={"size": 18, "color": "rgba(0,0,0,0)", "line": {"width": 2, "color": palette.selected}},
+    )  # fmt: skip
+    colours = [[step / (len(palette.attention) - 1), colour] for step, colour in enumerate(palette.attention)]
+    points = go.Scatter(
+        x=place[:, 0], y=place[:, 1], mode="markers", text=names, customdata=np.arange(len(place))[:, None],
+        hovertemplate="%{text}, similarity %{marker.color:.3f}<extra></extra>",
+        marker={
+            "size": 9, "color": similarity, "cmin": 0, "cmax": 1, "colorscale": colours,
+            "line": {"width": 1, "color": palette.border},
+            "colorbar": {"title": {"text": f"similarity to {names[chosen]}, 0 to 1", "side": "right"}, "thickness": 12},
+        },
+    )  # fmt: skip
+    axis = {
+        "showgrid": True,
+        "gridcolor": palette.border,
+        "zeroline": False,
+        "title": {"text": "Hellinger distance"},
+        "linecolor": palette.border,
+    }
+    figure = go.Figure([points, ring])
+    figure.update_layout(
+        height=520, showlegend=False, paper_bgcolor=palette.paper, plot_bgcolor=palette.paper, xaxis=axis,
+        yaxis=axis | {"scaleanchor": "x"}, margin={"l": 60, "r": 20, "t": 20, "b": 50}, hovermode="closest",
+        font={"family": FONT, "color": palette.ink}, clickmode="event+select", dragmode="pan",
+    )  # fmt: skip
+    return figure

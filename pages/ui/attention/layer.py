@@ -1,0 +1,114 @@
+"""One layer: every head small, all of them mixed or one of them large, the text tinted by it."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from interp_views.attention import (
+    AttentionView,
+    Zoom,
+    attention_focus,
+    attention_payload,
+    attention_selection,
+)
+from interp_views.component import Component
+from pages.ui import share, tables
+from pages.ui.attention import controls, data
+from pages.ui.bench import Bench
+from pages.ui.mount import picture
+from pages.ui.url_state import UrlState
+
+_HOW_TO_READ = (
+    "Each row of a pattern is a query (destination) token and sums to 1: how much of what it reads comes from each key "
+    "(source) token before it. Hatched cells are masked, since no token sees the future. With no head held, the large "
+    "picture mixes all heads, each in its own hue. Point at a head to look at it, click to hold it; the same for tokens, "
+    "independently. **From**: the held token is the query, and the text shows where it looks. **To**: it is the key, and "
+    "the text shows who looks at it. Drag in the large picture to zoom. Small pictures are within 1/255 of the value; the "
+    "held head's values are exact to four digits. A bright first column is common: heads with nothing to read rest on the "
+    "first token (attention sink, Xiao et al. 2023, arXiv:2309.17453). **Value-weighted** shows attention × ‖v‖ (Kobayashi "
+    "et al. 2020, arXiv:2004.10102, weigh likewise): a head that looks at the first token often moves nothing from there."
+)
+
+
+def show(state: UrlState, bench: Bench) -> None:
+    """Draw the view."""
+    controls.show(state, bench)
+    index, weighted = state["layer"], state["weighted"]
+    survey = data.survey(bench, index)
+    drawn = data.pooled(bench, survey, index, weighted)
+    about = data.about(bench, "layer", index, weighted)
+    tokens = bench.tokenised
+    unit = "attention × ‖v‖" if weighted else "attention probability"
+    view = AttentionView(tokens.str_tokens, tokens.special, index, drawn, unit, about)
+    payload = data.packed(about, lambda: attention_payload(view))
+    zoom = Zoom(*state["zoom"]) if state["zoom"] and _fits(state["zoom"], len(tokens.ids)) else None
+    parts = [
+        attention_selection(about, head=state["head"], pos=state["pos"], direction=state["direction"], zoom=zoom),
+        *_focus(state, bench, survey, about, zoom),
+    ]
+    picture(
+        "attention", payload, key="picture.layer", parts=parts,
+        events={
+            "lock": lambda value: controls.lock(state, bench, value),
+            "window": lambda value: _zoom(state, value, len(tokens.ids)),
+        },
+    )  # fmt: skip
+    if drawn.pool > 1:
+        st.caption(
+            f"{len(tokens.ids):,} tokens are more than any screen shows at once: a cell is the largest of {drawn.pool} × "
+            f"{drawn.pool} weights. Hold a head and zoom in for exact ones."
+        )
+    with st.expander("How to read this"):
+        st.markdown(_HOW_TO_READ)
+    head = state["head"] or 0
+    share.show_downloads(
+        "attention",
+        lambda: tables.attention_table(tokens, data.weights(bench, survey, index, head, weighted), index, head),
+        lambda: Component.load("attention").standalone(payload, f"Hookscope: attention, layer {index}", parts=parts),
+        share.load_code(bench) + f"hookscope.show_attention(model, prompt, layer={index}, head={state['head']})",
+        arrays=lambda: _arrays(bench, survey, index),
+    )
+    data.draw_rest(bench, survey)
+
+
+def _focus(state: UrlState, bench: Bench, survey: Any, about: str, zoom: Zoom | None) -> list[bytes]:
+    """The held head exactly: all of it, or of a long prompt what is zoomed into."""
+    head, n_pos = state["head"], len(bench.tokenised.ids)
+    if head is None or not (survey.complete or bench.saved):
+        return []
+    place, size = (0, 0), n_pos
+    if n_pos > data.MOST_EXACT:
+        if zoom is None or zoom.size > data.MOST_EXACT:
+            return []
+        place, size = (zoom.query, zoom.key), zoom.size
+    name = f"{about} {head} {place} {size}"
+
+    def make() -> bytes:
+        weights = data.weights(bench, survey, state["layer"], head, state["weighted"])
+        part = weights[place[0] : place[0] + size, place[1] : place[1] + size]
+        return attention_focus(about, head, np.ascontiguousarray(part), query=place[0], key=place[1], causal=True)
+
+    return [data.packed(name, make)]
+
+
+def _zoom(state: UrlState, value: dict[str, Any], n_pos: int) -> None:
+    zoom = tuple(value.get(name) for name in ("query", "key", "size"))
+    state.set("zoom", zoom if _fits(zoom, n_pos) else None)
+
+
+def _fits(zoom: tuple[Any, ...], n_pos: int) -> bool:
+    query, key, size = zoom
+    return (
+        all(isinstance(part, int) for part in zoom) and 0 <= query < n_pos and 0 <= key < n_pos and 1 <= size <= n_pos
+    )
+
+
+def _arrays(bench: Bench, survey: Any, index: int) -> dict[str, np.ndarray]:
+    """What goes into the npz file."""
+    return {
+        "pattern": data.layer(bench, survey, index),
+        "value_norms": survey.value_norms[index],
+        "tokens": np.asarray(bench.tokenised.ids),
+        "layer": np.asarray(index),
+    }
