@@ -45,7 +45,7 @@ def show(state: UrlState, bench: Bench) -> None:
     payload = head_map_payload(HeadMapView(values[place], kind.label, kind.unit, 0.0, top, about=about))
     picture(
         "head_map", payload, key="picture.scores",
-        parts=[head_map_selection(about, layer=state["layer"], head=state["head"])],
+        parts=[head_map_selection(about, layer=None if state["head"] is None else state["layer"], head=state["head"])],
         events={"open": lambda value: controls.select_head(state, bench, value)},
     )  # fmt: skip
     _show_head(state, values, spread)
