@@ -9,4 +9,4 @@ from pages.ui.mount import picture
 
 st.title("mounted")
 if st.button("show"):
-    picture("attention", Path(sys.argv[1]).read_bytes(), key="view", event="lock", react=lambda value: None)
+    picture("attention", Path(sys.argv[1]).read_bytes(), key="view", events={"lock": lambda value: None})

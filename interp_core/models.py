@@ -63,6 +63,8 @@ class ModelCard:
     d_head: int
     d_mlp: int
     d_vocab: int
+    windows: tuple[int, ...] = ()
+    """How many positions back each layer may look, itself included; 0 where there is no such limit."""
 
 
 @dataclass
@@ -241,4 +243,10 @@ def _card(
         d_head=int(cfg.d_head),
         d_mlp=int(getattr(cfg, "d_mlp", None) or 0),
         d_vocab=int(cfg.d_vocab),
+        windows=tuple(map(_window, bridge.blocks)),
     )
+
+
+def _window(block: Any) -> int:
+    attention = getattr(getattr(block, "attn", None), "original_component", None)
+    return int(getattr(attention, "sliding_window", None) or 0)

@@ -266,8 +266,10 @@ def _run(folder: Path, manifest: dict[str, Any]) -> SavedRun:
 
 def _typed(kind: type[Any], values: dict[str, Any]) -> Any:
     """A dataclass of plain values from JSON, each of its own type."""
-    made = kind(**values)
-    allowed_types: dict[Any, Any] = {int: int, float: int | float, bool: bool, str: str}
+    made = kind(
+        **{name: tuple(map(int, value)) if isinstance(value, list) else value for name, value in values.items()}
+    )
+    allowed_types: dict[Any, Any] = {int: int, float: int | float, bool: bool, str: str, tuple[int, ...]: tuple}
     for one in dataclasses.fields(made):
         value, allowed = getattr(made, one.name), allowed_types.get(one.type, str | None)
         if not isinstance(value, allowed) or (isinstance(value, int) and value < 0):

@@ -1,29 +1,34 @@
-// The attention picture. What the reader points at is `hover` and stays here; what the reader locks is
-// `state`, is reported to the host, and gives way to what the host then sends.
-
-const THUMB = 56;
-const FAINTEST = 0.25;
+// The attention picture. What the reader points at is `hover` and stays here; what the reader locks and zooms to
+// is `choice` (attention_choice.js), is reported to the host, and gives way to what the host then sends.
 
 class AttentionPicture {
   constructor({ root, signal, send, repaint }) {
-    Object.assign(this, { root, send, repaint });
-    this.state = { head: 0, head_locked: false, pos: null, direction: "from" };
+    Object.assign(this, { root, repaint, pattern: null });
+    this.choice = new AttentionChoice(send, signal, repaint);
     this.hover = { head: null, pos: null, cell: null };
-    this.text = new TokenText("Tokens", "attention-token", signal, {
+    this.tokens = new TintedTokens("Tokens", "attention-token", signal, {
       hover: (pos) => this.point("pos", pos),
-      choose: (pos) => this.choosePos(pos),
+      choose: (pos) => this.choice.togglePos(pos),
     });
     this.grid = new AttentionGrid(signal, {
       hover: (cell) => this.point("cell", cell),
-      choose: (cell) => this.choosePos(this.state.direction === "from" ? cell.query : cell.key),
+      choose: (cell) => this.choice.togglePos(this.choice.direction === "from" ? cell.query : cell.key),
+      zoom: (window) => this.choice.zoomTo(window),
     });
-    this.thumbs = el("div", { class: "hs-thumbs", role: "group", "aria-label": "Heads" });
-    choices(this.thumbs, signal, {
+    this.thumbs = new HeadThumbs(signal, {
       hover: (head) => this.point("head", head),
-      choose: (head) => this.chooseHead(head),
+      choose: (head) => this.choice.toggleHead(head),
+    });
+    this.legend = new AttentionLegend(signal, {
+      zoomIn: () => this.grid.gestures.by(1 / 1.5),
+      zoomOut: () => this.grid.gestures.by(1.5),
+      resetZoom: () => this.choice.zoomTo(null),
+      savePng: () => savePng(this.figure()),
+      saveSvg: () => saveSvg(this.figure()),
     });
     this.build(signal);
-    this.releaseOnEscape(signal);
+    const escape = ({ key }) => key === "Escape" && root.matches(":hover, :focus-within") && this.choice.release();
+    document.addEventListener("keydown", escape, { signal });
   }
 
   build(signal) {
@@ -31,172 +36,152 @@ class AttentionPicture {
       ["from", "From the token", "attention-direction-from"],
       ["to", "To the token", "attention-direction-to"],
     ];
-    this.direction = buttonSwitch("Direction of attention", directions, signal, (direction) => this.lock({ direction }));
+    this.direction = buttonSwitch("Direction of attention", directions, signal, (direction) => this.choice.turn(direction));
     this.title = el("span", { class: "hs-title" });
     this.readout = el("span", { class: "hs-readout", "data-testid": "attention-readout", "aria-live": "polite" });
     this.caption = el("div", { class: "hs-note hs-attention-caption" });
-    this.pooled = el("span");
-    this.maskKey = el("span", { class: "hs-mask-key" }, el("i", { class: "hs-mask" }), "masked");
-    const scale = colourScale("attention", "1", "attention probability, linear");
-    scale.append(this.maskKey, this.pooled);
-    this.plot = el("div", { class: "hs-plot" }, el("div", { class: "hs-bar" }, this.title, this.readout), this.grid.node, scale);
-    const side = el("div", { class: "hs-text" }, el("div", { class: "hs-bar" }, this.direction.node), this.caption, this.text.node);
-    const hint = el("div", { class: "hs-note" }, "Heads and tokens: point to look, click to lock, click again to release, Esc for both.");
-    this.root.append(hint, this.thumbs, el("div", { class: "hs-stage" }, this.plot, side));
-  }
-
-  releaseOnEscape(signal) {
-    const escape = (event) => {
-      const here = this.root.matches(":hover, :focus-within");
-      const locked = this.state.head_locked || this.state.pos !== null;
-      if (event.key === "Escape" && here && locked) this.lock({ head_locked: false, pos: null });
-    };
-    document.addEventListener("keydown", escape, { signal });
+    this.plot = el("div", { class: "hs-plot" }, el("div", { class: "hs-bar" }, this.title, this.readout), this.grid.node, this.legend.node);
+    const side = el("div", { class: "hs-text" }, el("div", { class: "hs-bar" }, this.direction.node), this.caption, this.tokens.node);
+    const hint = el("div", { class: "hs-note" },
+      "Heads and tokens: point to look, click to lock, click again to release, Esc for both. " +
+      "Large picture: wheel or drag to zoom, Shift and drag or arrow keys to move.");
+    this.root.append(hint, this.thumbs.node, el("div", { class: "hs-stage" }, this.plot, side));
   }
 
   update(header, arrays) {
-    this.layer = header.layer;
-    this.pattern = new AttentionPattern(header, arrays);
-    const { head, head_locked, pos, direction } = header;
-    this.state = { head, head_locked, pos, direction };
-    if (this.text.show(header)) this.hover = { head: this.hover.head, pos: null, cell: null };
-    if (this.thumbs.childElementCount !== header.n_heads || this.thumbLayer !== header.layer) this.buildThumbs();
-    this.labels = header.tokens.map((token, at) => `${at}: ${token}`);
-    this.maskKey.hidden = !header.causal;
+    Object.assign(this, { header, pattern: new AttentionPattern(header, header.n_heads, arrays.levels) });
+    this.labels = header.tokens.map((token, at) => `${at}: ${[...token.slice(0, 80)].slice(0, 40).join("")}`);
+    this.choice.fit(this.pattern, header.about);
+    const names = this.heads().map((head) => this.headName(head));
+    const isNew = this.tokens.show(header);
+    if (this.thumbs.show(names) || isNew) this.hover = { head: null, pos: null, cell: null };
+    this.hues = null;
   }
 
-  buildThumbs() {
-    this.thumbLayer = this.layer;
-    this.hover.head = null;
-    const thumbs = Array.from({ length: this.pattern.nHeads }, (_, head) =>
-      el("div", {
-        class: "hs-thumb", role: "button", tabindex: head === this.state.head ? 0 : -1,
-        "data-index": head, "data-testid": `head-thumb-${head}`,
-      }, el("canvas", { "aria-hidden": "true" }), el("span", {}, this.headName(head))));
-    this.thumbs.replaceChildren(...thumbs);
+  receive(part, header, arrays) {
+    if (part === "selection") this.choice.take(header, this.pattern);
+    if (part === "focus" && header.head < this.pattern.nHeads) this.pattern.focusOn(header, arrays.weights);
+  }
+
+  heads() {
+    return [...Array(this.pattern.nHeads).keys()];
   }
 
   headName(head) {
-    return `L${this.layer}H${head}`;
+    return `L${this.header.layer}H${head}`;
   }
 
-  // What is looked at now: pointing at a head looks at it for a moment; a locked token stays.
+  // What is looked at now: pointing at a head looks at it for a moment. Null: all heads.
   shownHead() {
-    return this.hover.head ?? this.state.head;
+    return this.hover.head ?? this.choice.head ?? (this.pattern.nHeads === 1 ? 0 : null);
   }
 
+  shownHeads() {
+    const head = this.shownHead();
+    return head === null ? this.heads() : [head];
+  }
+
+  focusAxis() {
+    return this.choice.direction === "from" ? "query" : "key";
+  }
+
+  // A locked token stays; otherwise what the pointer is at.
   focusPos() {
-    const { pos, direction } = this.state;
-    return pos ?? this.hover.pos ?? this.hover.cell?.[direction === "from" ? "query" : "key"] ?? null;
+    return this.choice.pos ?? this.hover.pos ?? this.hover.cell?.[this.focusAxis()] ?? null;
   }
 
-  // The cell that the readout speaks of: under the pointer, between the locked and the pointed-at
-  // token, or where the focused token's attention is strongest.
-  shownCell() {
+  // The cell that the readout speaks of: under the pointer, between the locked and the pointed-at token, or where
+  // the focused token's attention is strongest.
+  shownCell(around) {
     const focus = this.focusPos();
     if (this.hover.cell || focus === null) return this.hover.cell;
-    const other = this.hover.pos !== null && this.hover.pos !== focus ? this.hover.pos : this.strongestPartner(focus);
-    return this.state.direction === "from" ? { query: focus, key: other } : { query: other, key: focus };
-  }
-
-  strongestPartner(pos) {
-    const around = this.pattern.around(this.shownHead(), pos, this.state.direction);
-    return around.reduce((best, value, at) => (value > around[best] || Number.isNaN(around[best]) ? at : best), 0);
+    const other = this.hover.pos !== null && this.hover.pos !== focus ? this.hover.pos : strongestIn(around);
+    const [query, key] = this.focusAxis() === "query" ? [focus, other] : [other, focus];
+    // Where only the largest of several is known the cell is theirs.
+    const { pool } = this.pattern;
+    const isExact = pool === 1 || this.pattern.exactAt(this.shownHead(), query, key) !== undefined;
+    const start = (pos) => pos - (pos % pool);
+    return isExact ? { query, key, grain: 1 } : { query: start(query), key: start(key), grain: pool };
   }
 
   point(what, value) {
     const before = this.hover[what];
-    const same = value === before || (value?.query === before?.query && value?.key === before?.key && what === "cell");
-    if (same) return;
+    if (value === before || (what === "cell" && value?.query === before?.query && value?.key === before?.key)) return;
     this.hover[what] = value;
     this.repaint();
   }
 
-  chooseHead(head) {
-    const release = this.state.head_locked && this.state.head === head;
-    this.lock({ head, head_locked: !release });
-  }
-
-  choosePos(pos) {
-    this.lock({ pos: this.state.pos === pos ? null : pos });
-  }
-
-  lock(change) {
-    if (Object.keys(change).every((name) => this.state[name] === change[name])) return;
-    this.state = { ...this.state, ...change };
-    this.send("lock", this.state);
-    this.repaint();
-  }
-
   paint(colours) {
-    const { direction } = this.state;
+    if (!this.hues || this.hues.colours !== colours) this.hues = Object.assign(new HeadHues(this.pattern.nHeads, colours), { colours });
+    const { pattern, hues, choice } = this;
     const head = this.shownHead();
     const focus = this.focusPos();
-    const cell = this.shownCell();
-    this.paintThumbs(head, focus, colours);
-    this.grid.draw(this.pattern, head, this.headName(head), this.labels, this.plot.clientWidth, colours);
-    this.grid.mark(cell, focus === null ? null : { axis: direction === "from" ? "query" : "key", pos: focus });
-    this.pooled.textContent = this.grid.pool > 1 ? `· max-pooled ${this.grid.pool}×${this.grid.pool}` : "";
-    this.paintTokens(head, focus, cell, colours);
-    this.title.textContent = this.headName(head);
-    this.direction.show(direction);
-    this.sayValue(head, cell);
-    this.sayTint(head, focus);
-  }
-
-  paintThumbs(shown, focus, colours) {
-    const drawn = [this.pattern, colours, devicePixelRatio];
-    const redraw = !this.drawnThumbs?.every((part, i) => part === drawn[i]);
-    this.drawnThumbs = drawn;
-    [...this.thumbs.children].forEach((thumb, head) => {
-      if (redraw) this.drawThumb(thumb.firstChild, head, colours);
-      const locked = this.state.head_locked && this.state.head === head;
-      thumb.setAttribute("aria-pressed", locked);
-      thumb.setAttribute("aria-label", `Head ${this.headName(head)}`);
-      thumb.classList.toggle("is-shown", head === shown);
-      const largest = focus === null ? 1 : this.largestAround(head, focus);
-      thumb.firstChild.style.opacity = Math.max(FAINTEST, largest);
+    const around = focus === null ? null : this.shownHeads().map((each) => pattern.around(each, focus, this.focusAxis()));
+    const cell = this.shownCell(around);
+    this.thumbs.draw(pattern, hues);
+    this.thumbs.mark(head, choice.head, (each) => this.thumbOpacity(each, head, focus));
+    this.grid.draw({
+      pattern, focus: pattern.focus, head, hues, window: choice.zoom, name: this.shownName(), labels: this.labels,
+      room: this.plot.clientWidth, colours,
     });
+    this.grid.mark(cell, focus === null ? null : { axis: this.focusAxis(), pos: focus });
+    this.paintTokens(focus, cell, around, colours);
+    this.paintWords(focus, cell, colours);
   }
 
-  drawThumb(canvas, head, colours) {
-    const pool = Math.ceil(this.pattern.n / (THUMB * devicePixelRatio));
-    const image = this.pattern.image(head, pool, colours.attention.pixels);
-    canvas.width = canvas.height = image.width;
-    canvas.getContext("2d").putImageData(image, 0, 0);
+  // With a token focused: how much the head attends there. Else heads that are not shown step back.
+  thumbOpacity(head, shown, focus) {
+    if (focus !== null) return this.pattern.strongest(head, this.focusAxis())[focus] / 255;
+    return shown === null || shown === head ? 1 : 0;
   }
 
-  largestAround(head, pos) {
-    return this.pattern.around(head, pos, this.state.direction).reduce((best, value) => (value > best ? value : best), 0);
+  paintTokens(focus, cell, around, colours) {
+    const other = this.focusAxis() === "query" ? "key" : "query";
+    const levels = around ?? this.shownHeads().map((head) => this.pattern.strongest(head, other));
+    const words = this.shownHead() === null ? this.hues.mix(levels) : pixelsOf(levels[0], colours.attention.pixels);
+    this.tokens.colour(words, this.hues);
+    this.tokens.mark("is-focus", focus);
+    this.tokens.mark("is-locked", this.choice.pos);
+    this.tokens.mark("is-pair", focus === null ? null : cell[other]);
   }
 
-  paintTokens(head, focus, cell, colours) {
-    const { direction, pos } = this.state;
-    const shares = focus === null ? this.pattern.strongest(head, direction) : this.pattern.around(head, focus, direction);
-    this.text.tint(shares, colours.attention);
-    this.text.mark("is-focus", focus);
-    this.text.mark("is-locked", pos);
-    this.text.mark("is-pair", focus === null ? null : cell[direction === "from" ? "key" : "query"]);
+  shownName() {
+    const head = this.shownHead();
+    return head === null ? `all ${this.pattern.nHeads} heads of layer ${this.header.layer}` : this.headName(head);
   }
 
-  sayValue(head, cell) {
-    if (!cell) return this.readout.replaceChildren(el("span", { class: "hs-note" }, "Point at a cell or a token for its value."));
-    const { query, key } = cell;
-    const value = el("strong", {}, this.pattern.text(head, query, key));
-    this.readout.replaceChildren("query ", this.text.name(query), " → key ", this.text.name(key), " ", value);
+  paintWords(focus, cell, colours) {
+    const { pattern, hues, tokens, choice, header } = this;
+    const head = this.shownHead();
+    const name = this.shownName();
+    const { grain, pool } = this.grid.layout.part;
+    this.title.replaceChildren(head === null ? name[0].toUpperCase() + name.slice(1) : headChip(hues, head, name));
+    this.direction.show(choice.direction);
+    this.readout.replaceChildren(...(cell
+      ? cellWords(pattern, this.shownHeads(), hues, (each) => this.headName(each), tokens, cell)
+      : [el("span", { class: "hs-note" }, "Point at a cell or a token for its value.")]));
+    const locked = choice.pos !== null && choice.pos === focus;
+    this.caption.replaceChildren(...tintWords({ focus, locked, direction: choice.direction, who: name, tokens, pool: pattern.pool }));
+    this.legend.show({ pattern, unit: header.unit, isMixed: head === null, hues, colours, pooled: grain * pool, isZoomed: choice.zoom !== null });
   }
 
-  sayTint(head, focus) {
-    const from = this.state.direction === "from";
-    const name = this.headName(head);
-    if (focus === null) {
-      const most = from ? "the most that any query attends to each token" : "the most that each token attends to any key";
-      return this.caption.replaceChildren(`Tint, no token selected: ${most}, in ${name}.`);
-    }
-    const before = from ? "Tint: how much " : "Tint: how much each token attends to ";
-    const after = `${from ? " attends to each token" : ""}, in ${name}${this.state.pos === focus ? " (locked)" : ""}.`;
-    this.caption.replaceChildren(before, this.text.name(focus), after);
+  figure() {
+    const head = this.shownHead();
+    const { stops, hint, unit, end } = this.legend;
+    return {
+      grid: this.grid, title: `Attention, ${this.shownName()}`, stops, end: end.textContent, unit: unit.textContent, hint: hint.textContent,
+      heads: head === null ? this.heads().map((each) => [this.headName(each), css(this.hues.heads[each])]) : [],
+      filename: head === null ? `attention-L${this.header.layer}` : `attention-${this.headName(head)}`,
+    };
   }
+}
+
+// The position with the largest level in any head.
+function strongestIn(levelsOfHeads) {
+  let [best, most] = [0, MASKED];
+  for (const levels of levelsOfHeads)
+    for (let pos = 0; pos < levels.length; pos++) if (levels[pos] > most) [most, best] = [levels[pos], pos];
+  return best;
 }
 
 export default function render(component) {

@@ -1,88 +1,100 @@
-// The numbers of one layer: which cells there are, and what is in them.
+// The numbers of some heads: which cells there are, and what is in them. A cell is `pool` by `pool`
+// positions. Levels run from 0 to 255 (`top`); -1 is a masked cell. Axes are "query" and "key".
+
+const MASKED = -1;
 
 class AttentionPattern {
-  constructor(header, arrays) {
-    this.n = header.tokens.length;
-    this.nHeads = header.n_heads;
-    this.causal = header.causal;
-    this.exactHead = header.head;
-    this.heads = arrays.heads;
-    this.focus = arrays.focus;
-    this.nCells = this.causal ? (this.n * (this.n + 1)) / 2 : this.n * this.n;
-    this.sums = new Map();
+  constructor({ tokens, pool, causal, top }, nHeads, levels) {
+    Object.assign(this, { n: tokens.length, pool, causal, top, nHeads, levels, focus: null });
+    this.side = Math.ceil(this.n / pool);
+    this.nCells = causal ? (this.side * (this.side + 1)) / 2 : this.side * this.side;
+    this.most = new Map();
+    // Fewer decimals for larger numbers: 0.1234 and 12.34.
+    this.size = Math.floor(Math.log10(top));
   }
 
-  cell(query, key) {
-    return this.causal ? (query * (query + 1)) / 2 + key : query * this.n + key;
+  // Index of the first cell of a row of cells, and how many there are.
+  rowStart(head, row) {
+    return head * this.nCells + (this.causal ? (row * (row + 1)) / 2 : row * this.side);
   }
 
-  // Number of keys that a query may look at.
-  nKeys(query) {
-    return this.causal ? query + 1 : this.n;
+  rowLength(row) {
+    return this.causal ? row + 1 : this.side;
   }
 
-  // Probability in 0 to 1, or NaN where the mask forbids attention.
-  at(head, query, key) {
-    if (key >= this.nKeys(query)) return NaN;
-    const cell = this.cell(query, key);
-    return head === this.exactHead ? this.focus[cell] : this.heads[head * this.nCells + cell] / 255;
+  levelAt(head, query, key) {
+    if (this.causal && key > query) return MASKED;
+    return this.levels[this.rowStart(head, Math.floor(query / this.pool)) + Math.floor(key / this.pool)];
   }
 
-  // What a reader is told: four digits where the value is exact, two where it is rounded to 1/255.
-  text(head, query, key) {
-    const value = this.at(head, query, key);
-    if (Number.isNaN(value)) return "masked";
-    return head === this.exactHead ? value.toFixed(4) : `≈ ${value.toFixed(2)}`;
+  // Take exact weights of one head: { head, query, key, n_queries, n_keys, triangle } and the numbers.
+  focusOn(header, weights) {
+    this.focus = { ...header, weights };
   }
 
-  // For every position: the attention that the token at `pos` pays to it (from) or gets from it (to).
-  around(head, pos, direction) {
-    return Float32Array.from({ length: this.n }, (_, other) =>
-      direction === "from" ? this.at(head, pos, other) : this.at(head, other, pos));
+  // Whether every position of the window is among the exact weights of that head.
+  covers(head, { query, key, size }) {
+    const { focus, n } = this;
+    if (!focus || focus.head !== head || query < focus.query || key < focus.key) return false;
+    const reaches = (from, count, exact) => Math.min(n, from + size) <= exact + count;
+    return reaches(query, focus.n_queries, focus.query) && reaches(key, focus.n_keys, focus.key);
   }
 
-  // For every position: the largest attention it gets from any query (from) or pays to any key (to).
-  strongest(head, direction) {
-    const name = `${head} ${direction}`;
-    if (!this.sums.has(name)) this.sums.set(name, this.computeStrongest(head, direction));
-    return this.sums.get(name);
+  // Exact weight, or undefined where it was not sent.
+  exactAt(head, query, key) {
+    const { focus } = this;
+    if (!focus || !this.covers(head, { query, key, size: 1 })) return undefined;
+    const row = query - focus.query;
+    if (this.causal && key > query) return undefined;
+    return focus.weights[(focus.triangle ? (row * (row + 1)) / 2 : row * focus.n_keys) + key - focus.key];
   }
 
-  computeStrongest(head, direction) {
-    const largest = new Float32Array(this.n);
-    for (let query = 0; query < this.n; query++)
-      for (let key = 0; key < this.nKeys(query); key++) {
-        const pos = direction === "from" ? key : query;
-        largest[pos] = Math.max(largest[pos], this.at(head, query, key));
-      }
-    return largest;
+  // What a reader is told of a cell of `grain` positions a side: four decimals where the weight is exact, two where
+  // it is a level.
+  text(head, { query, key, grain }) {
+    if (this.isMasked({ query, key, grain })) return "masked";
+    const decimals = (count) => Math.min(20, Math.max(0, count - this.size));
+    const exact = grain === 1 ? this.exactAt(head, query, key) : undefined;
+    if (exact !== undefined) return exact.toFixed(decimals(4));
+    return `≈ ${((this.cellLevel(head, query, key) / 255) * this.top).toFixed(decimals(2))}`;
   }
 
-  // Where the largest cell is among `size` by `size` cells: what a pooled pixel stands for.
-  largestIn(head, query, key, size) {
-    let best = { query, key };
-    for (let q = query; q < Math.min(this.n, query + size); q++)
-      for (let k = key; k < Math.min(this.nKeys(q), key + size); k++)
-        if (!(this.at(head, q, k) <= this.at(head, best.query, best.key))) best = { query: q, key: k };
-    return best;
+  isMasked({ query, key, grain }) {
+    return this.causal && Math.floor(key / grain) > Math.floor(query / grain);
   }
 
-  // One head as a picture of one pixel per cell, or per `pool` by `pool` cells: the largest of them.
-  // Masked pixels stay transparent.
-  image(head, pool, pixels) {
-    const side = Math.ceil(this.n / pool);
-    const largest = new Int16Array(side * side).fill(-1);
+  // Level of the cell that holds a position, be the position masked or not.
+  cellLevel(head, query, key) {
+    const row = Math.floor(query / this.pool);
+    const column = Math.floor(key / this.pool);
+    return column < this.rowLength(row) ? this.levels[this.rowStart(head, row) + column] : MASKED;
+  }
+
+  // For every position: the level between it and the position `pos` of `axis`.
+  around(head, pos, axis) {
+    const levels = new Int16Array(this.n);
+    for (let other = 0; other < this.n; other++)
+      levels[other] = axis === "query" ? this.levelAt(head, pos, other) : this.levelAt(head, other, pos);
+    return levels;
+  }
+
+  // For every position of `axis`: its largest level over the other axis. Kept: a hover asks for it of every head.
+  strongest(head, axis) {
+    const name = `${head} ${axis}`;
+    if (!this.most.has(name)) this.computeStrongest(head);
+    return this.most.get(name);
+  }
+
+  computeStrongest(head) {
+    const most = { query: new Uint8Array(this.n), key: new Uint8Array(this.n) };
     let cell = head * this.nCells;
-    for (let query = 0; query < this.n; query++) {
-      const row = Math.floor(query / pool) * side;
-      for (let key = 0; key < this.nKeys(query); key++, cell++) {
-        const pixel = row + Math.floor(key / pool);
-        if (this.heads[cell] > largest[pixel]) largest[pixel] = this.heads[cell];
+    for (let row = 0; row < this.side; row++)
+      for (let column = 0; column < this.rowLength(row); column++, cell++) {
+        const level = this.levels[cell];
+        if (level > most.query[row]) most.query[row] = level;
+        if (level > most.key[column]) most.key[column] = level;
       }
-    }
-    const image = new ImageData(side, side);
-    const words = new Uint32Array(image.data.buffer);
-    largest.forEach((value, i) => value >= 0 && (words[i] = pixels[value]));
-    return image;
+    for (const axis of ["query", "key"])
+      this.most.set(`${head} ${axis}`, Int16Array.from({ length: this.n }, (_, pos) => most[axis][Math.floor(pos / this.pool)]));
   }
 }

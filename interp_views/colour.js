@@ -16,13 +16,15 @@ function readColours(root) {
     font: value("--st-font") || "sans-serif", codeFont: value("--st-code-font") || "monospace",
     attention: ramp(value("--hs-attention").split(",").map(parse), paper, ink),
     loss: ramp(value("--hs-loss").split(",").map(parse), paper, ink),
+    signed: signedRamp(value("--hs-signed").split(",").map(parse), paper, ink),
   };
 }
 
 // 256 colours: `pixels` for ImageData, `at(0..1)` as CSS, `inkAt(0..1)` the text colour that reads best on it.
-function ramp(stops, paper, ink) {
-  const colours = Array.from({ length: 256 }, (_, i) => between(stops, i / 255));
-  const index = (share) => Math.round(255 * Math.min(1, Math.max(0, share)));
+function ramp(stops, paper, ink, count = 256) {
+  const last = count - 1;
+  const colours = Array.from({ length: count }, (_, i) => between(stops, i / last));
+  const index = (share) => Math.round(last * Math.min(1, Math.max(0, share)));
   const readable = (colour) => css(contrast(colour, ink) >= contrast(colour, paper) ? ink : paper);
   return {
     // ImageData is red, green, blue, alpha in memory, so alpha comes first in a little-endian word.
@@ -30,6 +32,13 @@ function ramp(stops, paper, ink) {
     at: (share) => css(colours[index(share)]),
     inkAt: (share) => readable(colours[index(share)]),
   };
+}
+
+// The same for shares from -1 to 1. An odd number of colours, so that 0 has one of its own: paper.
+function signedRamp(stops, paper, ink) {
+  const { pixels, at, inkAt } = ramp(stops, paper, ink, 257);
+  const place = (share) => (share + 1) / 2;
+  return { pixels, at: (share) => at(place(share)), inkAt: (share) => inkAt(place(share)) };
 }
 
 function between(stops, share) {

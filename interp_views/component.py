@@ -7,6 +7,7 @@ picture's own into one module. The same texts make a standalone page and a noteb
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -15,21 +16,49 @@ from interp_views import theme as palette
 from interp_views.theme import Theme
 
 _FOLDER = Path(__file__).parent
-_SHARED_SCRIPTS = ("wire", "colour", "dom", "mount", "token_text")
+_SHARED_SCRIPTS = ("wire", "mailbox", "colour", "dom", "mount", "token_text")
+_LARGE_HEAD = (
+    "attention_pattern", "attention_cells", "attention_hues", "attention_window", "attention_layout", "attention_marks",
+    "attention_gestures", "attention_grid", "attention_export", "attention_svg", "attention_legend", "attention_words",
+)  # fmt: skip
 _PARTS = {
-    "attention": ("attention_pattern", "attention_grid", "attention"),
+    "attention": (*_LARGE_HEAD, "attention_tokens", "attention_thumbs", "attention_choice", "attention"),
+    "head_grid": (*_LARGE_HEAD, "head_grid_board", "head_grid_large", "head_grid"),
     "prompt_view": ("loss_chart", "prediction_panel", "prompt_view"),
     "token_strip": ("token_strip",),
+    "generated": ("range_scale", "generated_rows", "generated_pane", "generated"),
+    "head_map": ("range_scale", "cell_keys", "head_map_cells", "head_map"),
+    "query_key": ("range_scale", "query_key_products", "query_key_list", "query_key_bars", "query_key"),
+    "signed_text": ("range_scale", "signed_text"),
+    "top_k_table": ("range_scale", "cell_keys", "top_k_table"),
+    "pattern_sketch": ("cell_keys", "sketch_grid", "pattern_sketch"),
 }
-_NOTEBOOK_HEIGHT = {"attention": 860, "prompt_view": 560, "token_strip": 130}
+_NOTEBOOK_HEIGHT = {
+    "attention": 960,
+    "head_grid": 960,
+    "prompt_view": 560,
+    "token_strip": 130,
+    "generated": 720,
+    "head_map": 760,
+    "query_key": 860,
+    "signed_text": 320,
+    "top_k_table": 480,
+    "pattern_sketch": 760,
+}
 _START = """
-const text = document.getElementById("payload").textContent;
+function bytesIn(node) {
+  const text = atob(node.textContent);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
 render({
-  data: Uint8Array.from(atob(text), (character) => character.charCodeAt(0)),
+  data: bytesIn(document.getElementById("payload")),
   parentElement: document.body,
   setTriggerValue() {},
   setStateValue() {},
 });
+for (const node of document.querySelectorAll("script.part")) postPart({}, bytesIn(node));
 """
 
 
@@ -52,17 +81,20 @@ class Component:
         """
         if name not in _PARTS:
             raise ValueError(f"There is no picture {name!r}: choose one of {', '.join(_PARTS)}.")
-        scripts = [_read(f"{part}.js") for part in (*_SHARED_SCRIPTS, *_PARTS[name])]
+        parts = _PARTS[name]
+        scripts = [_read(f"{part}.js") for part in (*_SHARED_SCRIPTS, *parts)]
+        # A part that several pictures are made of may bring styles of its own.
+        styles = [_read(f"{part}.css") for part in parts if (_FOLDER / f"{part}.css").exists()]
         return cls(
             name=name,
             # The line break tells Streamlit that this is markup and not a path.
             html=f'<div class="hs hs-{name.replace("_", "-")}"\n></div>',
-            css=palette.picture_css() + _read("base.css") + _read(f"{name}.css"),
+            css=palette.picture_css() + _read("base.css") + "".join(styles),
             js="\n".join(scripts),
         )
 
-    def standalone(self, payload: bytes, title: str, theme: Theme = "auto") -> str:
-        """Return one HTML page with the data inside that may not and need not use the network."""
+    def standalone(self, payload: bytes, title: str, theme: Theme = "auto", parts: Sequence[bytes] = ()) -> str:
+        """Return one HTML page that may not and need not use the network: `payload` and further `parts` are inside."""
         style = f"{palette.host_css(theme)}{_read('standalone.css')}{self.css}"
         script = self.js + _START
         # Hashes let this one script and this one style through, and nothing that data could add.
@@ -77,12 +109,15 @@ class Component:
             f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
             f"<h1>{escape(title)}</h1>\n{self.html}\n"
             f'<script type="text/plain" id="payload">{base64.b64encode(payload).decode()}</script>\n'
+            f"{''.join(map(_embedded, parts))}"
             f'<script type="module">{script}</script>\n</body>\n</html>\n'
         )
 
-    def notebook(self, payload: bytes, title: str = "", theme: Theme = "auto") -> "NotebookPicture":
+    def notebook(
+        self, payload: bytes, title: str = "", theme: Theme = "auto", parts: Sequence[bytes] = ()
+    ) -> "NotebookPicture":
         """Return an object that a notebook shows as this picture, in a frame of its own."""
-        page = self.standalone(payload, title, theme)
+        page = self.standalone(payload, title, theme, parts)
         return NotebookPicture(page, title or self.name, _NOTEBOOK_HEIGHT[self.name])
 
 
@@ -98,10 +133,19 @@ class NotebookPicture:
     def _repr_html_(self) -> str:
         # The sandbox gives each frame an origin of its own, so pictures cannot reach one another.
         return (
-            f'<iframe sandbox="allow-scripts" title="{escape(self.title)}" '
+            f'<iframe sandbox="allow-scripts allow-downloads" title="{escape(self.title)}" '
             f'style="width: 100%; height: {self.height}px; border: 0" '
             f'srcdoc="{escape(self.page)}"></iframe>'
         )
+
+
+def part_script() -> str:
+    """Return the module of the component that carries a further message to a mounted picture: see `mailbox.js`."""
+    return "\n".join(map(_read, ("wire.js", "mailbox.js", "part.js")))
+
+
+def _embedded(part: bytes) -> str:
+    return f'<script type="text/plain" class="part">{base64.b64encode(part).decode()}</script>\n'
 
 
 def _read(filename: str) -> str:

@@ -1,18 +1,20 @@
 // The life of one mounted picture. A host calls `render` again with every change of data or theme, on
 // the same element: the document, the scroll position and what the reader points at must stay.
 
-// `Picture` is a class with constructor(context), update(header, arrays) and paint(colours).
+// `Picture` is a class with constructor(context), update(header, arrays), paint(colours) and, if it takes
+// further messages (mailbox.js), receive(part, header, arrays).
 function mount(component, Picture) {
   const host = component.parentElement;
   const slot = host.hookscope ?? (host.hookscope = open(host, Picture));
   const turn = ++slot.turn;
   slot.send = component.setTriggerValue;
   slot.restyle();
-  if (slot.data !== component.data) show(slot, component.data);
+  if (!sameBytes(slot.data, component.data)) show(slot, component.data);
   // The host may clean up an overtaken call after a later one has begun: only the latest may close.
   return () => {
     if (turn !== slot.turn || host.hookscope !== slot) return;
     slot.stop.abort();
+    moveTo(slot, null);
     slot.root.replaceChildren();
     delete host.hookscope;
   };
@@ -25,6 +27,8 @@ async function show(slot, data) {
     // Unpacking takes a while: data that came later may already be here.
     if (slot.data !== data || slot.stop.signal.aborted) return;
     slot.picture.update(header, arrays);
+    slot.about = header.about;
+    moveTo(slot, addressOf(header));
     slot.failure.textContent = "";
     slot.ready = true;
     slot.repaint();
@@ -34,11 +38,26 @@ async function show(slot, data) {
   }
 }
 
+// Read the box under the name `to`, and no longer the one that was read before.
+function moveTo(slot, to) {
+  if (slot.to !== null) closeBox(slot.to, slot.read);
+  slot.to = to;
+  if (to !== null) openBox(to, slot.read);
+}
+
+// A part speaks about certain data. Parts for other data stay in the box until that data is here.
+function readPart(slot, { header, arrays }) {
+  if (header.about === undefined || header.about !== slot.about) return;
+  slot.picture.receive?.(header.part, header, arrays);
+  slot.repaint();
+}
+
 function open(host, Picture) {
   const root = host.querySelector(".hs");
   const stop = new AbortController();
   const failure = root.appendChild(el("p", { class: "hs-failure", role: "alert" }));
-  const slot = { root, stop, failure, turn: 0, data: null, ready: false, colours: null };
+  const slot = { root, stop, failure, turn: 0, data: null, ready: false, colours: null, to: null };
+  slot.read = (letter) => readPart(slot, letter);
   slot.repaint = oncePerFrame(() => {
     if (!slot.ready || !slot.colours || stop.signal.aborted) return;
     slot.picture.paint(slot.colours);

@@ -1,6 +1,7 @@
 """The palette, in one place: colours that people who cannot tell red from green can tell apart.
 
-Blue is attention and probability, orange is loss and whatever the reader has selected.
+Blue is attention and probability, orange is loss and whatever the reader has selected. Signed
+numbers run from blue (negative) over paper (0) to orange (positive), which everyone can tell apart.
 `.streamlit/config.toml` uses the same paper, panel, ink, border and accent.
 """
 
@@ -29,6 +30,8 @@ class Palette:
     """Evenly spaced stops from 0 to 1, linear in between. 0 is the panel: a masked cell is paper."""
     loss: tuple[str, ...]
     """Evenly spaced stops from 0 to the largest value. 0 is paper."""
+    signed: tuple[str, ...]
+    """Evenly spaced stops, an odd number, from minus to plus the largest absolute value. The middle one is paper."""
 
 
 LIGHT = Palette(
@@ -41,6 +44,7 @@ LIGHT = Palette(
     selected="#C2570C",
     attention=("#F4F5F7", "#9FC4E4", "#1F6FB2", "#124680", "#0B2545"),
     loss=("#FFFFFF", "#FDE3C2", "#F9B573", "#EA7632", "#C6370F"),
+    signed=("#0B3F73", "#1F6FB2", "#5F9FD1", "#AFCFE9", "#FFFFFF", "#FBCDA6", "#F0944D", "#D65A1B", "#96290A"),
 )
 DARK = Palette(
     paper="#10141A",
@@ -52,6 +56,7 @@ DARK = Palette(
     selected="#F0A35E",
     attention=("#1A2029", "#2C5C8A", "#6DB3F2", "#ABD3F9", "#EAF4FF"),
     loss=("#10141A", "#47291A", "#8A431D", "#D4592A", "#FF7A4D"),
+    signed=("#B7DBFC", "#6DB3F2", "#3F80BC", "#254A70", "#10141A", "#5C3118", "#A9501C", "#EE7F3C", "#FFC49B"),
 )
 
 
@@ -80,7 +85,8 @@ def _picture(palette: Palette) -> str:
         f"--hs-border: var(--st-border-color, {palette.border}); "
         f"--hs-accent: var(--st-primary-color, {palette.accent}); "
         f"--hs-muted: {palette.muted}; --hs-selected: {palette.selected}; "
-        f"--hs-attention: {', '.join(palette.attention)}; --hs-loss: {', '.join(palette.loss)};"
+        f"--hs-attention: {', '.join(palette.attention)}; --hs-loss: {', '.join(palette.loss)}; "
+        f"--hs-signed: {', '.join(palette.signed)};"
     )
 
 

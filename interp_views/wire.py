@@ -12,6 +12,7 @@ their first bytes, so shuffled ones deflate better. `wire.js` is the other end.
 import json
 import zlib
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -33,7 +34,7 @@ def pack(header: Mapping[str, object], arrays: Mapping[str, Shaped[np.ndarray, "
         ValueError: NaN or an infinity in the header (JSON has neither), a header key that `pack`
             writes itself, or an array of a dtype that the browser cannot read.
     """
-    taken = {"arrays", "encoding"} & header.keys()
+    taken = {"arrays", "encoding", "to"} & header.keys()
     if taken:
         raise ValueError(f"The header key {taken.pop()!r} is written by pack: use another name.")
     described, blob = _blob(arrays)
@@ -41,6 +42,20 @@ def pack(header: Mapping[str, object], arrays: Mapping[str, Shaped[np.ndarray, "
     encoding = "deflate" if len(deflated) < len(blob) else "raw"
     head = _header_bytes({**header, "arrays": described, "encoding": encoding})
     return len(head).to_bytes(4, "little") + head + (deflated if encoding == "deflate" else blob)
+
+
+def header_of(message: bytes) -> dict[str, Any]:
+    """Read the header of a message that `pack` made, without touching its arrays."""
+    return json.loads(message[4 : _blob_start(message)])
+
+
+def addressed(message: bytes, to: str) -> bytes:
+    """Return the same message with the name of the mounted picture it is for, `to`, in its header.
+
+    A picture finds the further messages that belong to it by this name: see `mailbox.js`.
+    """
+    head = _header_bytes({**header_of(message), "to": to})
+    return len(head).to_bytes(4, "little") + head + message[_blob_start(message) :]
 
 
 def lower_triangle(
@@ -57,6 +72,10 @@ def lower_triangle(
 def to_uint8(patterns: Float[np.ndarray, "*cells"]) -> Shaped[np.ndarray, "*cells"]:
     """Round values from 0 to 1 to 255 equal steps: at most 1/510 from the truth. Nothing is clipped."""
     return np.rint(patterns * 255.0).astype(np.uint8)
+
+
+def _blob_start(message: bytes) -> int:
+    return 4 + int.from_bytes(message[:4], "little")
 
 
 def _blob(arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> tuple[dict[str, dict], bytes]:

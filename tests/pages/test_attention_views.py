@@ -102,6 +102,13 @@ def test_value_weighting_says_its_unit_and_changes_the_numbers(visit):
     assert (weighted[1]["levels"] != plain[1]["levels"]).any()
 
 
+def test_a_sliding_window_is_said_where_it_masks(visit):
+    long, window = REPEATS * 4, "sees the last 16 tokens only"
+    assert window in words(visit("attention", model="folder:tiny-gemma2", prompt=long, layer="0"))
+    assert window not in words(visit("attention", model="folder:tiny-gemma2", prompt=long, layer="1"))
+    assert window not in words(visit("attention", model="folder:tiny-gemma2", prompt="and", layer="0"))
+
+
 def test_heads_are_ordered_by_a_score_and_filtered_by_layer(visit):
     app = visit("attention", view="heads", prompt=REPEATS, order="previous_token", from_layer="1", to_layer="2")
     header, arrays = picture(app, "picture.heads")

@@ -1,5 +1,6 @@
 """Chromium and small worked examples for the tests of pictures."""
 
+import base64
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,60 @@ import pytest
 from playwright.sync_api import Page
 
 from interp_views.attention import AttentionView
+from interp_views.component import Component, part_script
+from interp_views.pooled import pool_patterns
 from interp_views.prompt_view import PromptView
 
 TOKENS = ("<|im_start|>", "When", " Mary", " and", " John", " went", ",", "\n", " John", " gave")
+
+
+MOUNT = """
+async ([source, css, markup, payloads]) => {
+  const module = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+  const host = document.createElement("main");
+  document.body.append(host);
+  const style = document.createElement("style");
+  style.textContent = css;
+  document.head.append(style);
+  host.append(document.createRange().createContextualFragment(markup));
+  window.sent = [];
+  window.root = host.firstElementChild;
+  window.bytesOf = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  window.show = (text) => module.default({
+    parentElement: host,
+    data: bytesOf(text),
+    setTriggerValue: (name, value) => window.sent.push([name, value]),
+  });
+  window.cleanups = payloads.map(window.show);
+}
+"""
+LOAD_PARTS = """
+async (source) => {
+  const part = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+  const hosts = {};
+  window.withdraw = {};
+  window.post = (name, text) => {
+    hosts[name] ??= document.createElement("div");
+    const data = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    window.withdraw[name] = part.default({ parentElement: hosts[name], data });
+  };
+}
+"""
+
+
+def as_text(message: bytes) -> str:
+    return base64.b64encode(message).decode()
+
+
+def mount(browser, name: str, *payloads: bytes) -> Page:
+    """Mount a picture as Streamlit does, once per payload on the same element and without waiting in between."""
+    page = browser.new_page()
+    component = Component.load(name)
+    page.evaluate(MOUNT, [component.js, component.css, component.html, list(map(as_text, payloads))])
+    page.evaluate(LOAD_PARTS, part_script())
+    if payloads:
+        page.wait_for_selector("[data-painted]")
+    return page
 
 
 def causal_patterns(n_heads: int, n_pos: int, seed: int = 0) -> np.ndarray:
@@ -22,17 +74,17 @@ def first_is_special(n_pos: int) -> tuple[bool, ...]:
     return tuple(pos == 0 for pos in range(n_pos))
 
 
-def attention_view(tokens: tuple[str, ...] = TOKENS, n_heads: int = 3, **changes) -> AttentionView:
+def attention_view(
+    tokens: tuple[str, ...] = TOKENS, n_heads: int = 3, patterns: np.ndarray | None = None, **changes
+) -> AttentionView:
     n_pos = len(tokens)
     fields = {
         "tokens": tokens,
-        "layer": 5,
-        "patterns": causal_patterns(n_heads, n_pos),
-        "head": 1,
-        "head_locked": False,
-        "pos": None,
-        "direction": "from",
         "special": first_is_special(n_pos),
+        "layer": 5,
+        "pooled": pool_patterns(causal_patterns(n_heads, n_pos) if patterns is None else patterns),
+        "unit": "attention probability",
+        "about": "an example",
     }
     return AttentionView(**(fields | changes))
 

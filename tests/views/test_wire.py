@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from interp_views.wire import DTYPES, lower_triangle, pack, to_uint8
+from interp_views.wire import DTYPES, addressed, header_of, lower_triangle, pack, to_uint8
 from tests.views.reading import unpack
 
 ARRAYS = st.dictionaries(
@@ -75,3 +75,11 @@ def test_the_lower_triangle_runs_row_by_row():
 @given(hnp.arrays(np.float32, 50, elements=st.floats(0, 1, width=32)))
 def test_a_rounded_probability_is_within_half_a_step(values):
     assert np.abs(to_uint8(values) / 255 - values).max() <= 0.5 / 255 + 1e-6
+
+
+def test_a_message_gets_an_address_and_keeps_its_header_and_arrays():
+    message = pack({"part": "x"}, {"cells": np.arange(5, dtype=np.int32)})
+    header, arrays = unpack(addressed(message, "a.key"))
+    assert (header["to"], header["part"]) == ("a.key", "x")
+    assert header_of(message)["part"] == "x"
+    np.testing.assert_array_equal(arrays["cells"], np.arange(5))

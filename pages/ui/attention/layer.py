@@ -54,6 +54,12 @@ def show(state: UrlState, bench: Bench) -> None:
             "window": lambda value: _zoom(state, value, len(tokens.ids)),
         },
     )  # fmt: skip
+    window = bench.card.windows[index] if bench.card.windows else 0
+    if 0 < window < len(tokens.ids):
+        st.caption(
+            f"Layer {index} sees the last {window:,} tokens only (sliding window): what lies further back is masked, and "
+            "shows as 0."
+        )
     if drawn.pool > 1:
         st.caption(
             f"{len(tokens.ids):,} tokens are more than any screen shows at once: a cell is the largest of {drawn.pool} × "

@@ -1,0 +1,69 @@
+// The cells of one head that a picture shows: part of its square, pooled further until they fit the pixels.
+
+// `part` is { query, key, size, grain, pool }: a window in positions, the positions along the side of a cell there
+// is (1 where exact weights are known), and how many such cells share one that is drawn: the largest of them.
+// Returns `side` by `side` levels, MASKED where the mask forbids attention or there are no positions.
+function cellsOf(pattern, head, { query, key, size, grain, pool }) {
+  const count = Math.ceil(size / grain);
+  const side = Math.ceil(count / pool);
+  const levels = new Int16Array(side * side).fill(MASKED);
+  const [top, left] = [Math.floor(query / grain), Math.floor(key / grain)];
+  const readRow = grain === pattern.pool ? levelRow : exactRow;
+  for (let row = 0; row < count; row++) {
+    const into = Math.floor(row / pool) * side;
+    readRow(pattern, head, top + row, left, count, pool, levels, into);
+  }
+  return levels;
+}
+
+function levelRow(pattern, head, row, left, count, pool, levels, into) {
+  if (row >= pattern.side) return;
+  const start = pattern.rowStart(head, row) + left;
+  const length = Math.min(count, pattern.rowLength(row) - left);
+  if (pool === 1) {
+    for (let i = 0; i < length; i++) levels[into + i] = pattern.levels[start + i];
+    return;
+  }
+  for (let i = 0; i < length; i++) {
+    const cell = into + Math.floor(i / pool);
+    const level = pattern.levels[start + i];
+    if (level > levels[cell]) levels[cell] = level;
+  }
+}
+
+function exactRow(pattern, head, query, left, count, pool, levels, into) {
+  if (query >= pattern.n) return;
+  const end = pattern.causal ? Math.min(left + count, query + 1) : Math.min(left + count, pattern.n);
+  for (let key = left; key < end; key++) {
+    const cell = into + Math.floor((key - left) / pool);
+    const level = Math.min(255, Math.round((pattern.exactAt(head, query, key) / pattern.top) * 255));
+    if (level > levels[cell]) levels[cell] = level;
+  }
+}
+
+// Which of the cells that share a drawn one at (query, key) is the largest in any of `heads`.
+function largestCell(pattern, heads, query, key, { grain, pool }) {
+  let best = { query, key, grain };
+  let most = MASKED;
+  for (let row = query; row < Math.min(pattern.n, query + grain * pool); row += grain)
+    for (let column = key; column < Math.min(pattern.n, key + grain * pool); column += grain)
+      for (const head of heads) {
+        if (pattern.isMasked({ query: row, key: column, grain })) continue;
+        const level = grain === pattern.pool ? pattern.cellLevel(head, row, column) : pattern.exactAt(head, row, column);
+        if (level > most) [most, best] = [level, { query: row, key: column, grain }];
+      }
+  return best;
+}
+
+// Words for ImageData: a transparent pixel for a masked cell.
+function pixelsOf(levels, ramp) {
+  const words = new Uint32Array(levels.length);
+  for (let i = 0; i < levels.length; i++) if (levels[i] !== MASKED) words[i] = ramp[levels[i]];
+  return words;
+}
+
+function imageOf(words, side) {
+  const image = new ImageData(side, side);
+  new Uint32Array(image.data.buffer).set(words);
+  return image;
+}
