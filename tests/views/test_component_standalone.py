@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from interp_views.attention import attention_payload
-from interp_views.component import Component
+from interp_views.component import _PARTS, Component
 from interp_views.prompt_view import prompt_payload
 from interp_views.token_strip import StripView, strip_payload
 from tests.views.conftest import attention_view, prompt_view
@@ -19,7 +19,7 @@ HOSTILE = (
     "![x](https://example.org/x.png)",
     '" onmouseover="alert(3)',
 )
-PICTURES = ("attention", "head_grid", "prompt_view", "token_strip")
+PICTURES = tuple(_PARTS)
 
 
 class Scripts(HTMLParser):

@@ -42,9 +42,10 @@ def show(state: UrlState, bench: Bench) -> None:
             place.error(plain(str(error)))
     done = st.session_state.get(_DONE)
     if done and done[0] == whole.run:
-        place.page_link(
-            "pages/attention.py", label="Saved: open it as a saved run", icon=":material/check:",
-            query_params={"saved": done[1]},
+        # Not a link: to a page that is open already, Streamlit follows one without changing the address.
+        place.button(
+            "Saved: open it as a saved run", icon=":material/check:", key="keep.open", type="tertiary",
+            on_click=state.set, args=("saved", done[1]),
         )  # fmt: skip
 
 

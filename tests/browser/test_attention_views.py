@@ -1,0 +1,145 @@
+"""The attention page's views in Chromium: clicks that lead on, links that restore, work that is stopped."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_app import painted, settled, type_prompt
+
+pytestmark = pytest.mark.browser
+TINY = "model=folder:tiny-llama"
+REPEATS = "prompt=and+John+went+and+John+went"
+
+
+def view(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).or_(
+        page.get_by_role("radio", name=name, exact=True)
+    ).first.click()
+
+
+def test_a_click_in_the_grid_opens_that_head_and_back_returns(server, page):
+    page.goto(f"{server.url}/attention?{TINY}&{REPEATS}&view=heads")
+    painted(page, "head-grid")
+    settled(page)
+    page.locator("[data-testid=head-grid-canvas]").click(position={"x": 60, "y": 60})
+    page.wait_for_url(re.compile(r"layer=\d|head=\d"))
+    painted(page, "attention")
+    settled(page)
+    assert "view" not in page.evaluate("location.search")
+    page.wait_for_timeout(1200)  # a step back within a second is taken for an echo of the click
+    page.go_back()
+    page.wait_for_url(re.compile("view=heads"))
+    painted(page, "head-grid")
+    page.go_forward()
+    painted(page, "attention")
+
+
+def test_views_keep_the_head_that_was_chosen(server, page):
+    page.goto(f"{server.url}/attention?{TINY}&{REPEATS}&layer=2&head=3")
+    painted(page, "attention")
+    settled(page)
+    for name, picture in (("Similar heads", "head-grid"), ("Query and key", "query-key"), ("Head scores", "head-map")):
+        view(page, name)
+        painted(page, picture)
+        settled(page)
+        assert re.search("layer=2.*head=3|head=3.*layer=2", page.evaluate("location.search"))
+    view(page, "One layer")
+    painted(page, "attention")
+    expect(page.locator("[data-testid=head-thumb-3]")).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_held_head_shows_four_digits_and_another_about_two(server, page):
+    page.goto(f"{server.url}/attention?{TINY}&{REPEATS}&layer=1&head=2&pos=3")
+    painted(page, "attention")
+    readout = page.locator("[data-testid=attention-readout]")
+    expect(readout).to_contain_text(re.compile(r"\d\.\d{4}"))
+    page.locator("[data-testid=head-thumb-0]").hover()
+    expect(readout).to_contain_text(re.compile(r"≈ \d\.\d\d"))
+
+
+def test_a_generation_is_frozen_by_double_click_and_the_link_restores_it(server, page):
+    page.goto(f"{server.url}/attention?{TINY}&{REPEATS}&view=generated&tokens=6")
+    painted(page, "generated")
+    settled(page)
+    page.locator("[data-testid=observed-token-2]").dblclick()
+    page.wait_for_url(re.compile("observed=2"))
+    settled(page)
+    address = page.evaluate("location.href")
+    page.goto("about:blank")
+    page.goto(address)
+    painted(page, "generated")
+    expect(page.locator(".hs-generated")).to_contain_text("frozen")
+
+
+@pytest.mark.default_model
+def test_a_generation_is_stopped_and_what_there_is_is_looked_at(server, page):
+    page.goto(f"{server.url}/attention?view=generated&tokens=400&temperature=1&prompt=Once+upon+a+time")
+    page.get_by_role("button", name="Stop").click(timeout=90_000)
+    painted(page, "generated")
+    settled(page)
+    expect(page.get_by_text("Stopped.")).to_be_visible()
+    assert page.locator("[data-testid^=observed-token-]").count() < 300
+    type_prompt(page, "The engine still answers")
+    page.wait_for_url(re.compile("prompt=The"))
+
+
+def test_a_saved_run_is_opened_from_the_list(server, page):
+    page.goto(f"{server.url}/attention?{TINY}&prompt=the+frozen+river&layer=1")
+    painted(page, "attention")
+    settled(page)
+    page.get_by_role("button", name="Save this run").click()
+    page.get_by_role("button", name="Saved: open it").click()
+    page.wait_for_url(re.compile("saved=[0-9a-f]{16}"))
+    expect(page.get_by_text("read-only")).to_be_visible()
+    painted(page, "attention")
+    settled(page)
+    page.locator("[data-testid=head-thumb-1]").click()
+    page.wait_for_url(re.compile("head=1"))
+    page.get_by_role("link", name="Saved runs").click()
+    expect(page.get_by_role("link", name="the frozen river")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Take along").first.click()
+    assert download.value.suggested_filename.endswith(".zip")
+
+
+def test_a_pattern_is_drawn_and_searched_for(server, page):
+    page.goto(f"{server.url}/attention?{TINY}&{REPEATS}&view=search&pattern=drawn")
+    painted(page, "pattern-sketch")
+    settled(page)
+    canvas = page.locator(".hs-pattern-sketch canvas").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.35, box["y"] + box["height"] * 0.85)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.45, box["y"] + box["height"] * 0.9, steps=4)
+    page.mouse.up()
+    page.wait_for_url(re.compile("cells="))
+    painted(page, "head-grid")
+    expect(page.get_by_text("heads that fit best")).to_be_visible()
+
+
+@pytest.mark.default_model
+def test_a_thousand_identical_tokens_are_a_right_picture(server, page):
+    page.goto(f"{server.url}/attention?layer=18")
+    painted(page, "attention")
+    settled(page)
+    type_prompt(page, "a " * 1000)
+    expect(page.get_by_text(re.compile(r"1,0\d\d tokens of|1,00\d tokens"))).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(re.compile("are more than any screen shows at once"))).to_be_visible(timeout=90_000)
+    assert not page.locator("[data-testid=stException]").count()
+
+
+def test_downloads_of_the_picture_hold_the_tokens(server, page):
+    page.goto(f"{server.url}/attention?{TINY}&{REPEATS}&layer=1&head=2")
+    painted(page, "attention")
+    settled(page)
+    with page.expect_download() as download:
+        page.locator("[data-testid=attention-save-svg]").click()
+    text = download.value.path().read_text()
+    assert text.startswith("<svg") or text.startswith("<?xml")
+    labels = page.locator("[data-testid^=attention-token-]").all_inner_texts()
+    assert all(f"{pos}: {label}" in text for pos, label in enumerate(labels) if label.isalpha())
+    with page.expect_download() as download:
+        page.locator("[data-testid=attention-save-png]").click()
+    assert download.value.path().read_bytes().startswith(b"\x89PNG")
