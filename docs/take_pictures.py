@@ -11,6 +11,12 @@ PICTURES = {
     "home": ("", "light", "text=135 M parameters"),
     "prompt": ("prompt", "light", "[data-testid=prediction-0]"),
     "attention": (f"attention?layer=18&head=6&{INDUCTION}&pos=12", "light", "[data-testid=head-thumb-8]"),
+    "heads": (f"attention?view=heads&layer=18&head=6&{INDUCTION}", "dark", "[data-testid=head-grid-canvas]"),
+    "generated": ("attention?view=generated&layer=18&head=6&observer=24", "light", "[data-testid=observed-token-20]"),
+    "scores": ("attention?view=scores&on=repeated&layer=18&head=6", "light", "[data-testid=head-map]"),
+    "similar": (f"attention?view=similar&layer=18&head=6&{INDUCTION}", "light", ".js-plotly-plot"),
+    "query_key": (f"attention?view=query_key&layer=18&head=6&{INDUCTION}", "light", "[data-testid=query-key-list]"),
+    "saved": ("saved", "light", "text=Take along"),
     "model": ("model", "dark", "text=positions"),
     "settings": ("settings", "light", "text=135 M parameters"),
 }

@@ -11,7 +11,7 @@ from interp_core.attention_aggregates import Aggregate, aggregate_attention
 from interp_core.attention_survey import AttentionSurvey, survey_attention, survey_saved
 from interp_core.errors import InterpError
 from interp_core.generation import Sampling, generate
-from interp_core.head_scores import HeadScores, score_repeated_tokens
+from interp_core.head_scores import HeadScores
 from interp_core.jobs import finish
 from interp_core.models import LoadedModel
 from interp_core.pattern_search import KnownPattern, PatternSearch, drawn_cells, known_cells
@@ -19,6 +19,7 @@ from interp_core.pattern_search import search_heads as _search_heads
 from interp_core.prompts import Prompt
 from interp_core.query_key import QueryKey
 from interp_core.query_key import query_key as _query_key
+from interp_core.repeated_tokens import score_repeated_tokens
 from interp_core.saved_runs import SavedRun
 from interp_core.similar_heads import HeadSimilarity, compare_heads
 from interp_core.tokens import Tokenised, extended

@@ -11,7 +11,11 @@ from interp_views.top_k_table import TopKView, top_k_table_payload
 
 
 def show_values(
-    tokens: Sequence[str], values: Float[np.ndarray, " pos"], *, name: str = "activation", unit: str = ""
+    tokens: Sequence[str],
+    values: Sequence[float] | Float[np.ndarray, " pos"],
+    *,
+    name: str = "activation",
+    unit: str = "",
 ) -> NotebookPicture:
     """Text coloured by one signed number a token, such as a neuron's activations."""
     view = SignedTextView(tuple(tokens), (False,) * len(tokens), np.asarray(values, np.float32), name, unit)

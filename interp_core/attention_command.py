@@ -13,7 +13,8 @@ from interp_core.generation import Sampling, generate
 from interp_core.jobs import finish
 from interp_core.models import LoadedModel, find_folder, load_model
 from interp_core.prompts import Prompt, read_batch
-from interp_core.saved_runs import RunFacts, open_run, run_key, save_run
+from interp_core.run_writing import save_run
+from interp_core.saved_runs import RunFacts, open_run, run_key
 from interp_core.tokens import extended
 from interp_core.types import DTYPES, PROCESSINGS, ModelSpec, Run
 

@@ -15,10 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interp_core.attention import Patterns, attention_layers
-from interp_core.errors import InterpError
-from interp_core.hooks import pattern_hook, watch
-from interp_core.models import LoadedModel
+from interp_core.attention import Patterns
 from interp_core.types import Progress
 
 HeadScore = Literal["previous_token", "duplicate_token", "induction", "first_token", "entropy", "distance"]
@@ -173,77 +170,3 @@ def count_queries(matches: TokenMatches) -> tuple[int, ...]:
     """How many query positions each score is the mean of."""
     matched = ("duplicate_token", "induction")
     return tuple(matches.n_duplicates if name in matched else len(matches.queries) for name in HEAD_SCORE_NAMES)
-
-
-@dataclass(frozen=True)
-class RepeatedTokens:
-    """The standard test: BOS, random tokens, the same random tokens again (Elhage et al. 2021; Olsson et al. 2022)."""
-
-    n_tokens: int = 60
-    n_sequences: int = 16
-    seed: int = 0
-
-    def sequences(self, d_vocab: int, bos: int | None) -> list[tuple[int, ...]]:
-        """The token ids. Within a sequence no random token occurs twice in one copy, and none is BOS.
-
-        Raises:
-            InterpError: The vocabulary is too small.
-        """
-        if d_vocab <= self.n_tokens:
-            raise InterpError(
-                f"The repeated-tokens test needs more than {self.n_tokens} tokens and this vocabulary has {d_vocab}."
-            )
-        source = torch.Generator().manual_seed(self.seed)
-        made = []
-        for _ in range(self.n_sequences):
-            drawn = torch.randperm(d_vocab, generator=source)[: self.n_tokens + 1].tolist()
-            half = tuple(token for token in drawn if token != bos)[: self.n_tokens]
-            made.append((() if bos is None else (bos,)) + half + half)
-        return made
-
-
-_ROWS = 4
-"""Sequences in one forward pass; fixed, so that the same test gives the same bits."""
-
-
-def score_repeated_tokens(
-    loaded: LoadedModel, test: RepeatedTokens = RepeatedTokens()
-) -> Generator[Progress, None, HeadScores]:
-    """Every score of every head on repeated random tokens, over the queries of the second copy.
-
-    Costs a forward pass over `n_sequences * (2 * n_tokens + 1)` tokens. Does not depend on any prompt.
-
-    Raises:
-        InterpError: The vocabulary is too small, or no layer has softmax attention.
-        MemoryLimitError: The pass would not fit.
-    """
-    layers = attention_layers(loaded)
-    bos = loaded.tokenizer.bos_id
-    sequences = test.sequences(loaded.card.d_vocab, bos)
-    loaded.check_run(len(sequences[0]))
-    first = len(sequences[0]) - test.n_tokens
-    total = np.zeros((len(HEAD_SCORE_NAMES), loaded.card.n_layers, loaded.card.n_heads), np.float64)
-    total[:, [layer for layer in range(loaded.card.n_layers) if layer not in layers]] = np.nan
-    for start in range(0, len(sequences), _ROWS):
-        _add_scores(loaded, sequences[start : start + _ROWS], first, layers, total)
-        done = min(start + _ROWS, len(sequences))
-        yield Progress(done / len(sequences), f"{done} of {len(sequences)} sequences")
-    return HeadScores((total / len(sequences)).astype(np.float32), (test.n_tokens,) * len(HEAD_SCORE_NAMES))
-
-
-def _add_scores(
-    loaded: LoadedModel,
-    sequences: list[tuple[int, ...]],
-    first_query: int,
-    layers: tuple[int, ...],
-    total: Float[np.ndarray, "score layer head"],
-) -> None:
-    matches = [TokenMatches.of(tokens, first_query) for tokens in sequences]
-
-    def add(layer: int, patterns: Float[Tensor, "batch head query_pos key_pos"]) -> None:
-        for pattern, match in zip(patterns, matches, strict=True):
-            total[:, layer] += score_pattern(pattern.float(), match)
-
-    batch = torch.tensor(sequences, device=loaded.device)
-    look = {pattern_hook(layer): lambda patterns, layer=layer: add(layer, patterns) for layer in layers}
-    watch(loaded.model, batch, (), look)

@@ -18,53 +18,21 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from interp_core import hub
-from interp_core.checkpoints import Checkpoint, inspect_checkpoint
-from interp_core.default_model import QUANTISATION, ensure_default_model
+from interp_core.checkpoints import inspect_checkpoint
+from interp_core.default_model import ensure_default_model
 from interp_core.devices import free_bytes, is_out_of_memory, resolve_device, trim_memory
 from interp_core.errors import CheckpointError
 from interp_core.hooks import HookedModel, forward
 from interp_core.memory import check_fits, estimate_run
+from interp_core.model_card import ModelCard, make_card
 from interp_core.settings import models_folder
 from interp_core.tokens import Tokenizer
-from interp_core.types import DTYPE_BYTES, ModelSpec, Processing, Progress
+from interp_core.types import DTYPE_BYTES, ModelSpec, Progress
 
 transformers_logging.disable_progress_bar()  # ours is in the page; theirs would fill the log
 
 Report = Callable[[Progress], None]
 _NOT_TEXT = ("vision_config", "audio_config", "speech_config")
-_PROCESSING = {
-    "compatibility": "norms folded into the next weights, writing weights and unembedding centred where exact",
-    "raw": "none: the checkpoint's own weights",
-}
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What was loaded, in plain values: what a page shows and an artefact records."""
-
-    name: str
-    source: str
-    revision: str
-    quantisation: str
-    dtype: str
-    device: str
-    processing: Processing
-    processing_note: str
-    architecture: str
-    tokenizer: str
-    bos_token: str | None
-    has_chat_template: bool
-    n_params: int
-    n_ctx: int
-    n_layers: int
-    n_heads: int
-    n_key_value_heads: int
-    d_model: int
-    d_head: int
-    d_mlp: int
-    d_vocab: int
-    windows: tuple[int, ...] = ()
-    """How many positions back each layer may look, itself included; 0 where there is no such limit."""
 
 
 @dataclass
@@ -184,7 +152,7 @@ def load_model(spec: ModelSpec, folder: Path, report: Report = lambda _: None) -
     trim_memory()
     wrapped = Tokenizer(tokenizer, int(bridge.cfg.n_ctx))
     report(Progress(1.0, "Ready"))
-    return LoadedModel(spec, _card(spec, checkpoint, bridge, wrapped, device), bridge, wrapped, folder)
+    return LoadedModel(spec, make_card(spec, checkpoint, bridge, wrapped, device), bridge, wrapped, folder)
 
 
 def load_reference(folder: Path, dtype: torch.dtype) -> PreTrainedModel:
@@ -212,41 +180,3 @@ def _let_go_of_file(bridge: TransformerBridge, mapped: set[int]) -> None:
     for parameter in bridge.parameters():
         if parameter.data_ptr() in mapped:
             parameter.data = parameter.data.clone()
-
-
-def _card(
-    spec: ModelSpec, checkpoint: Checkpoint, bridge: TransformerBridge, tokenizer: Tokenizer, device: str
-) -> ModelCard:
-    cfg = bridge.cfg
-    on_hub = checkpoint.folder.parent.name == "snapshots"
-    return ModelCard(
-        name=spec.name,
-        source={"default": "Python package index", "hub": "Hugging Face hub", "folder": "local folder"}[spec.source],
-        revision=checkpoint.folder.name if on_hub else checkpoint.fingerprint,
-        quantisation=QUANTISATION
-        if spec.source == "default"
-        else f"not quantised (stored as {', '.join(checkpoint.stored_dtypes)})",
-        dtype=spec.dtype,
-        device=device,
-        processing=spec.processing,
-        processing_note=_PROCESSING[spec.processing],
-        architecture=str(cfg.architecture),
-        tokenizer=tokenizer.name,
-        bos_token=tokenizer.bos_token,
-        has_chat_template=tokenizer.has_chat_template,
-        n_params=checkpoint.n_params,
-        n_ctx=int(cfg.n_ctx),
-        n_layers=int(cfg.n_layers),
-        n_heads=int(cfg.n_heads),
-        n_key_value_heads=int(getattr(cfg, "n_key_value_heads", None) or cfg.n_heads),
-        d_model=int(cfg.d_model),
-        d_head=int(cfg.d_head),
-        d_mlp=int(getattr(cfg, "d_mlp", None) or 0),
-        d_vocab=int(cfg.d_vocab),
-        windows=tuple(map(_window, bridge.blocks)),
-    )
-
-
-def _window(block: Any) -> int:
-    attention = getattr(getattr(block, "attn", None), "original_component", None)
-    return int(getattr(attention, "sliding_window", None) or 0)

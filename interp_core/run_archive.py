@@ -7,7 +7,8 @@ import zipfile
 from pathlib import Path
 
 from interp_core.errors import SavedRunError
-from interp_core.saved_runs import MANIFEST, VALUE_NORMS, SavedRun, layer_file, open_run, publish_folder
+from interp_core.run_writing import publish_folder
+from interp_core.saved_runs import MANIFEST, VALUE_NORMS, SavedRun, layer_file, open_run
 
 MOST_ARCHIVE_BYTES = 4 * 1024**3
 _MOST_LAYERS = 1000

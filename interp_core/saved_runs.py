@@ -10,12 +10,8 @@ import datetime
 import functools
 import hashlib
 import json
-import math
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,23 +19,20 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt16
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
-from torch import Tensor
+from safetensors.numpy import load_file
 
-from interp_core.attention import LivePatterns, PatternShape, See
+from interp_core.attention import PatternShape, See
 from interp_core.errors import SavedRunError
 from interp_core.generation import Sampling
-from interp_core.models import ModelCard
+from interp_core.model_card import ModelCard
 from interp_core.prompts import Prompt
-from interp_core.settings import write_json
 from interp_core.tokens import Tokenised
 
 MANIFEST = "manifest.json"
 VALUE_NORMS = "value-norms.safetensors"
 FORMAT = "hookscope attention run"
 VERSION = 1
-_STEPS = 65535
-_LIBRARIES = ("torch", "transformers", "transformer-lens", "safetensors")
+STEPS = 65535
 
 
 @dataclass(frozen=True)
@@ -100,7 +93,7 @@ class SavedRun:
         """
         if layer_file(layer) not in self.checksums:
             raise SavedRunError(f"This saved run holds no pattern of layer {layer}. Pick another layer.")
-        cells = self._read(layer_file(layer), "pattern", np.uint16, (self.shape.n_heads, _n_cells(self.shape.n_pos)))
+        cells = self._read(layer_file(layer), "pattern", np.uint16, (self.shape.n_heads, n_cells(self.shape.n_pos)))
         return _unpack(cells if heads is None else cells[list(heads)], self.shape.n_pos)
 
     def value_norms(self) -> Float[np.ndarray, "layer head key_pos"]:
@@ -141,75 +134,6 @@ def layer_file(layer: int) -> str:
     return f"layer-{layer:03d}.safetensors"
 
 
-def save_run(patterns: LivePatterns, facts: RunFacts, folder: Path) -> Path:
-    """Write a run into a new folder under `folder`, and return it. Costs one forward pass.
-
-    Nothing is left behind when it fails or is stopped. A run that is there already is written anew.
-
-    Raises:
-        SavedRunError: The disk cannot hold it, or cannot be written.
-    """
-    shape = patterns.shape
-    needed = size_on_disk(shape)
-    target = folder / facts.key
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder).free
-        if needed > free:
-            raise SavedRunError(
-                f"The patterns of {shape.n_pos:,} tokens take {needed / 1e9:.2f} GB and {free / 1e9:.2f} GB are free in "
-                f"{folder}. Free some space, or set HOOKSCOPE_RUNS to another folder."
-            )
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-", ignore_cleanup_errors=True) as name:
-            _write(patterns, facts, Path(name))
-            publish_folder(Path(name), target)
-    except OSError as error:
-        raise SavedRunError(
-            f"The run cannot be saved in {folder} ({error.strerror or error}). Free some space or check the rights."
-        ) from error
-    return target
-
-
-def publish_folder(made: Path, target: Path) -> None:
-    """Give a finished folder its name. Colleagues may read it: temporary folders are their owner's alone."""
-    made.chmod(0o755)
-    for path in made.iterdir():
-        path.chmod(0o644)
-    if target.exists():
-        shutil.rmtree(target)
-    made.replace(target)
-
-
-def size_on_disk(shape: PatternShape) -> int:
-    """Bytes that a run of this shape takes, tokens aside."""
-    return shape.n_layers * shape.n_heads * (2 * _n_cells(shape.n_pos) + 4 * shape.n_pos)
-
-
-def _write(patterns: LivePatterns, facts: RunFacts, folder: Path) -> None:
-    shape = patterns.shape
-    norms = np.full((shape.n_layers, shape.n_heads, shape.n_pos), np.nan, np.float32)
-
-    def see(layer: int, pattern: Tensor) -> None:
-        save_file({"pattern": _pack(pattern)}, folder / layer_file(layer))
-
-    def see_values(layer: int, values: Tensor) -> None:
-        found = values.norm(dim=-1).T.cpu().numpy()
-        norms[layer] = found.repeat(shape.n_heads // len(found), axis=0)
-
-    patterns.walk(see, see_values)
-    save_file({"value_norms": norms}, folder / VALUE_NORMS)
-    files = {path.name: path for path in sorted(folder.iterdir())}
-    manifest = {
-        "format": FORMAT,
-        "version": VERSION,
-        "libraries": {name: version(name) for name in _LIBRARIES},
-        "precision": f"uint16 in steps of 1/{_STEPS}, lower triangle row by row",
-        **dataclasses.asdict(facts),
-        "files": {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()},
-    }
-    write_json(folder / MANIFEST, manifest | {"checksum": _own_checksum(manifest)})
-
-
 def open_run(folder: Path) -> SavedRun:
     """Check the manifest of a saved run.
 
@@ -225,7 +149,7 @@ def open_run(folder: Path) -> SavedRun:
                 f"{folder.name} was saved in version {manifest.get('version')!r} of the format and this Hookscope reads "
                 f"version {VERSION}. Open it with the Hookscope that wrote it."
             )
-        if manifest.pop("checksum", None) != _own_checksum(manifest):
+        if manifest.pop("checksum", None) != own_checksum(manifest):
             raise SavedRunError(
                 f"The manifest of the saved run {folder.name} is not what was written: its checksum differs. Copy the run "
                 "again, or make it anew."
@@ -290,7 +214,8 @@ def saved_runs(folder: Path) -> tuple[list[SavedRun], list[str]]:
     return sorted(found, key=lambda run: run.facts.created, reverse=True), problems
 
 
-def _own_checksum(manifest: dict[str, Any]) -> str:
+def own_checksum(manifest: dict[str, Any]) -> str:
+    """What the manifest says of itself, apart from this."""
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
@@ -304,21 +229,13 @@ def _checksum(path: Path, changed_ns: int, size: int) -> str:
     return digest.hexdigest()
 
 
-def _n_cells(n_pos: int) -> int:
+def n_cells(n_pos: int) -> int:
+    """Cells on and below the diagonal."""
     return n_pos * (n_pos + 1) // 2
-
-
-def _pack(pattern: Float[Tensor, "head query_pos key_pos"]) -> UInt16[np.ndarray, "head cell"]:
-    rows, columns = torch.tril_indices(pattern.shape[1], pattern.shape[1])
-    cells = pattern.cpu().numpy()[:, rows.numpy(), columns.numpy()]
-    total, kept = float(pattern.sum()), float(cells.sum(dtype=np.float64))
-    assert math.isclose(total, kept, rel_tol=1e-3), "a decoder's attention lies below the diagonal"
-    # safetensors writes memory as it lies, and indexing gave it another order.
-    return np.ascontiguousarray(np.rint(cells.clip(0, 1) * _STEPS).astype(np.uint16))
 
 
 def _unpack(cells: UInt16[np.ndarray, "head cell"], n_pos: int) -> Float[np.ndarray, "head query_pos key_pos"]:
     pattern = np.zeros((len(cells), n_pos, n_pos), np.float32)
     rows, columns = np.tril_indices(n_pos)
-    pattern[:, rows, columns] = cells / np.float32(_STEPS)
+    pattern[:, rows, columns] = cells / np.float32(STEPS)
     return pattern

@@ -1,9 +1,15 @@
 """The notebook's way in: one call from a model and a prompt to a picture."""
 
+import numpy as np
 import pytest
 
 import hookscope
+from interp_core.attention import LivePatterns
 from interp_core.errors import InterpError
+from interp_core.prompts import Prompt
+from interp_core.run_writing import save_run
+from interp_core.saved_runs import RunFacts
+from interp_core.types import Run
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +26,51 @@ def test_pictures_are_frames_that_need_no_network(model):
         assert html.startswith("<iframe")
         assert "src=&quot;http" not in html
         assert "and John" not in html.split("srcdoc")[0]
+
+
+TEXT = "and John went and John went"
+
+
+@pytest.fixture(scope="module")
+def run(model, tmp_path_factory):
+    """A run that was saved, with three generated tokens."""
+    tokens = model.tokenizer.tokenise(Prompt(TEXT))
+    facts = RunFacts(model.card, Prompt(TEXT), tokens, len(tokens.ids) - 3)
+    folder = save_run(LivePatterns(model, Run(model.spec, tokens.ids)), facts, tmp_path_factory.mktemp("runs"))
+    return hookscope.open_run(folder)
+
+
+def test_every_attention_call_takes_a_model_or_a_saved_run(model, run):
+    for source, prompt in ((model, TEXT), (run, None)):
+        for picture in (
+            hookscope.show_attention(source, prompt, layer=1),
+            hookscope.show_attention(source, prompt, layer=1, head=2),
+            hookscope.show_heads(source, prompt),
+            hookscope.show_generated(source, prompt, tokens=3, how="rollout"),
+        ):
+            assert picture._repr_html_().startswith("<iframe")
+        assert hookscope.head_scores(source, prompt).of("previous_token").shape == (3, 4)
+        assert len(hookscope.similar_heads(source, prompt, layer=1, head=2, count=4)) == 4
+        assert hookscope.search_heads(source, prompt, "previous").score.shape == (3, 4)
+        assert hookscope.search_heads(source, prompt, cells=((3, 1),)).n_queries == 1
+    found = hookscope.query_key(model, TEXT, layer=1, head=2, query=4)
+    np.testing.assert_allclose(found.scale * (found.k @ found.q), found.scores, atol=1e-4)
+
+
+def test_scores_without_a_prompt_are_those_of_repeated_random_tokens(model):
+    assert hookscope.head_scores(model).n_queries == (60,) * 6
+
+
+def test_a_model_without_a_prompt_is_said_so(model):
+    with pytest.raises(InterpError, match="needs a prompt"):
+        hookscope.show_heads(model)
+
+
+def test_numbers_of_one_s_own_on_a_text():
+    text = hookscope.show_values(["a", " b"], np.array([0.5, -1.0]), name="neuron 7")
+    table = hookscope.show_top_k(["a", " b", "c"], np.random.default_rng(0).normal(size=(3, 2, 4)), k=2)
+    assert "neuron 7" in text.title
+    assert table._repr_html_().startswith("<iframe")
 
 
 def test_a_prompt_may_say_how_it_becomes_tokens(model):

@@ -14,7 +14,7 @@ from pages.ui.url_state import UrlState
 from pages.ui.waiting import wait_for_model
 
 if TYPE_CHECKING:
-    from interp_core.models import ModelCard
+    from interp_core.model_card import ModelCard
     from interp_core.saved_runs import SavedRun
     from interp_core.tokens import Tokenised
 

@@ -22,7 +22,8 @@ from pages.ui.waiting import wait_for_job
 
 if TYPE_CHECKING:
     from interp_core.generation import Continuation, Sampling
-    from interp_core.models import LoadedModel, ModelCard
+    from interp_core.model_card import ModelCard
+    from interp_core.models import LoadedModel
     from interp_core.parity import Parity
     from interp_core.predictions import Predictions
     from interp_core.saved_runs import SavedRun

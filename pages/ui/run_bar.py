@@ -18,7 +18,7 @@ _CHAT_HELP = (
 def show(state: UrlState) -> Bench:
     """Draw the bar, wait for the model, and return what the page looks at. Stops the script on bad input."""
     with st.container(border=True):
-        st.text_area("Prompt", key=state.key("prompt"), height=100, placeholder="Type a prompt and press Ctrl+Enter")
+        st.text_area("Prompt", key=state.key("prompt"), height=68, placeholder="Type a prompt and press Ctrl+Enter")
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
             st.button("Run", type="primary", shortcut="Ctrl+Enter", width="content", key="bar.run")
             st.toggle("BOS", key=state.key("bos"), help=_BOS_HELP)

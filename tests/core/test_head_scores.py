@@ -12,13 +12,12 @@ from interp_core.errors import InterpError
 from interp_core.head_scores import (
     HEAD_SCORE_NAMES,
     HEAD_SCORES,
-    RepeatedTokens,
     TokenMatches,
     score_pattern,
     score_prompts,
-    score_repeated_tokens,
 )
 from interp_core.jobs import finish
+from interp_core.repeated_tokens import RepeatedTokens, score_repeated_tokens
 from interp_core.types import Run
 from tests.patterns import all_patterns, random_patterns
 

@@ -18,9 +18,9 @@ from interp_core.run_archive import read_archive, write_archive
 from interp_core.saved_runs import (
     MANIFEST,
     RunFacts,
-    _own_checksum,
     layer_file,
     open_run,
+    own_checksum,
     run_key,
     save_run,
     saved_runs,
@@ -93,7 +93,7 @@ def rewritten(run, **changes):
     manifest = json.loads(path.read_text())
     del manifest["checksum"]
     manifest |= changes
-    path.write_text(json.dumps(manifest | {"checksum": _own_checksum(manifest)}))
+    path.write_text(json.dumps(manifest | {"checksum": own_checksum(manifest)}))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_nothing_is_left_of_a_run_that_could_not_be_written(tiny, tiny_spec, tmp
             raise OSError(28, "No space left on device")
         path.write_bytes(b"x")
 
-    monkeypatch.setattr("interp_core.saved_runs.save_file", full)
+    monkeypatch.setattr("interp_core.run_writing.save_file", full)
     with pytest.raises(SavedRunError, match="No space left"):
         save_run(LivePatterns(tiny, Run(tiny_spec, tokens.ids)), facts, tmp_path)
     assert list(tmp_path.iterdir()) == []

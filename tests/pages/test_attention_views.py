@@ -12,7 +12,8 @@ from interp_core.head_scores import HEAD_SCORE_NAMES
 from interp_core.jobs import finish
 from interp_core.pattern_search import KNOWN_PATTERNS
 from interp_core.prompts import Prompt
-from interp_core.saved_runs import RunFacts, layer_file, save_run
+from interp_core.run_writing import save_run
+from interp_core.saved_runs import RunFacts, layer_file
 from interp_core.settings import runs_folder
 from interp_core.similar_heads import compare_heads
 from interp_core.types import Run

@@ -191,7 +191,7 @@ def repeated_scores(bench: Bench) -> "HeadScores":
     """Scores of every head on repeated random tokens."""
 
     def work(model: "LoadedModel") -> Any:
-        from interp_core.head_scores import score_repeated_tokens
+        from interp_core.repeated_tokens import score_repeated_tokens
 
         return score_repeated_tokens(model)
 
@@ -237,7 +237,8 @@ def save(bench: Bench, prompt: Prompt, n_prompt: int, sampling: "Sampling | None
 
     def work(model: "LoadedModel") -> str:
         from interp_core.attention import LivePatterns
-        from interp_core.saved_runs import RunFacts, save_run
+        from interp_core.run_writing import save_run
+        from interp_core.saved_runs import RunFacts
         from interp_core.settings import runs_folder
 
         facts = RunFacts(model.card, prompt, bench.tokenised, n_prompt, sampling)
