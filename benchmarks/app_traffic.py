@@ -1,41 +1,40 @@
-"""What crosses the wire when the real component appears in a Streamlit page, and how long that takes.
+"""What the running app sends for its attention views, and how long until they are painted.
 
-A page lies idle; a button is clicked; the script runs and mounts the picture. Counted from the click on: every WebSocket
-frame that the server sends, as payload bytes (Streamlit does not compress them); those of them that name the component,
-which carry its data, script and styles; and apart from these, what the browser fetches over HTTP, which is Streamlit's
-own code for components and stays in the browser's cache.
+The app shows the default model, all 30 layers x 9 heads of it, with the run in its cache. A page lies idle; a view or a
+head is chosen. Counted from then on: every WebSocket frame that the server sends, as payload bytes (Streamlit does not
+compress them); those of them that carry the picture, which hold its data, script and styles; and apart from these, what
+the browser fetches over HTTP, which is Streamlit's own code and stays in the browser's cache.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from playwright.sync_api import Browser, Page, Request, WebSocket
 
 from benchmarks import chromium
+from benchmarks.report import ROOT
 from benchmarks.server import Server
+from benchmarks.stopwatch import Stopwatch
+from benchmarks.texts import texts
+from pages.ui.text_code import encode_text
 
-_SCRIPT = Path(__file__).parent / "mounted_page.py"
-_COMPONENT = b"hookscope_attention"
-_TIMEOUT_MS = 60_000
-_IDLE_MS = 1500
-# The click's own time stamp and the page's clock are the same.
-_WATCH = """window.addEventListener("click", (event) => { window.clicked = event.timeStamp / 1000; }, true)"""
-_PAINTED_S = """() => [...document.querySelectorAll("*")].some((host) =>
-  host.shadowRoot?.querySelector(".hs-attention[data-painted]")) ? performance.now() / 1000 - window.clicked : null"""
+_PICTURES = (b"hookscope_attention", b"hookscope_head_grid", b"hookscope_part")
+LAYER = 18
+WHAT = {"heads": "all 270 heads, small", "layer": "one layer, 9 heads", "head": "a head held: exact values"}
 
 
 @dataclass(frozen=True)
-class Mounting:
-    """One appearance of the component."""
+class Sending:
+    """What one choice made the server send."""
 
-    component_bytes: int
-    """WebSocket frames that carry the component: data, script, styles, markup, and Streamlit's envelope."""
+    picture_bytes: int
+    """WebSocket frames that carry the picture or a part of it."""
     websocket_bytes: int
-    """All WebSocket frames from the server since the click."""
+    """All WebSocket frames from the server."""
     http_bytes: int
-    """Bodies of HTTP responses since the click, as sent."""
+    """Bodies of HTTP responses, as sent."""
     painted: float
-    """Seconds from the click until the picture says that it is painted."""
+    """Seconds from the click until the picture shows it."""
 
 
 class _Traffic:
@@ -55,25 +54,50 @@ class _Traffic:
         socket.on("framereceived", lambda data: self.frames.append(data if isinstance(data, bytes) else data.encode()))
 
     def _count(self, request: Request) -> None:
-        if request.url.startswith("http"):  # the component's own script is a blob: address
+        if request.url.startswith("http"):  # a component's own script is a blob: address
             self.http_bytes += request.sizes()["responseBodySize"]
 
 
-def mount(browser: Browser, payload: Path) -> Mounting:
-    """Start a server, show the picture of a payload once, end the server."""
-    with Server(_SCRIPT, str(payload)) as server, chromium.fresh_context(browser) as context:
-        page = context.new_page()
-        page.add_init_script(_WATCH)
-        traffic = _Traffic(page)
-        page.goto(server.url, timeout=_TIMEOUT_MS)
-        button = page.get_by_role("button", name="show")
-        button.wait_for(timeout=_TIMEOUT_MS)
-        page.wait_for_timeout(_IDLE_MS)
-        traffic.forget()
-        button.click()
-        painted = page.wait_for_function(_PAINTED_S, timeout=_TIMEOUT_MS).json_value()
-        page.wait_for_timeout(_IDLE_MS)
-        sizes = [len(frame) for frame in traffic.frames]
-        of_component = [len(frame) for frame in traffic.frames if _COMPONENT in frame]
-        assert of_component, "no WebSocket frame carried the component"
-        return Mounting(sum(of_component), sum(sizes), traffic.http_bytes, painted)
+def measure(browser: Browser, lengths: tuple[int, ...], runs: int) -> dict[int, dict[str, list[Sending]]]:
+    """For each length, `runs` times in a fresh context: what each choice sends."""
+    found: dict[int, dict[str, list[Sending]]] = {n_pos: {what: [] for what in WHAT} for n_pos in lengths}
+    with Server(ROOT / "app.py") as server:
+        for n_pos in lengths:
+            url = f"{server.url}/attention?layer={LAYER}&prompt={encode_text(texts(n_pos, 1)[0])}"
+            for _ in range(runs + 1):  # the first fills the server's cache
+                with chromium.fresh_context(browser) as context:
+                    for what, sending in _visit(context.new_page(), url).items():
+                        found[n_pos][what].append(sending)
+            for sendings in found[n_pos].values():
+                del sendings[0]
+    return found
+
+
+def _visit(page: Page, url: str) -> dict[str, Sending]:
+    watch, traffic = Stopwatch(page), _Traffic(page)
+
+    def view(name: str) -> Callable[[], None]:
+        return page.get_by_role("radio", name=name).click
+
+    watch.open(url, "attention")
+    page.evaluate("document.activeElement?.blur()")
+    at_layer = f'(root) => root.querySelector("[data-testid=head-thumb-0]").textContent === "L{LAYER}H0"'
+    pressed = '(root) => root.querySelector("[data-testid=head-thumb-0]").ariaPressed === "true"'
+    return {
+        "heads": _choose(watch, traffic, "pointerdown", "head-grid", "() => true", view("All heads")),
+        "layer": _choose(watch, traffic, "pointerdown", "attention", at_layer, view("One layer")),
+        "head": _choose(watch, traffic, "keydown", "attention", pressed, lambda: page.keyboard.press("n")),
+    }
+
+
+def _choose(
+    watch: Stopwatch, traffic: _Traffic, event: str, picture: str, shows: str, act: Callable[[], object]
+) -> Sending:
+    traffic.forget()
+    watch.arm(event, picture, shows)
+    act()
+    painted = watch.answer() / 1000
+    watch.settle()
+    of_picture = [len(frame) for frame in traffic.frames if any(name in frame for name in _PICTURES)]
+    assert of_picture, "no WebSocket frame carried the picture"
+    return Sending(sum(of_picture), sum(map(len, traffic.frames)), traffic.http_bytes, painted)

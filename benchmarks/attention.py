@@ -1,13 +1,14 @@
-"""Bytes and seconds to pixels of one layer's attention: Hookscope against circuitsvis and inspectus, on the same arrays.
+"""Bytes and seconds to pixels of 144 heads' attention: Hookscope against other tools, on the same arrays.
 
-Layer 18 of the default model (9 heads) on the first 128 and 512 tokens of LICENSE. Each tool writes one HTML file that
-needs no network; each file is opened in a fresh Chromium, the tools taking turns. The same picture is also mounted in
-the real Streamlit app, and what then crosses the wire is counted. The last line is our file's bytes over inspectus's at
-512 tokens.
+The first 16 layers x 9 heads of the default model on the first 128 and 512 tokens of LICENSE, regrouped as 12 x 12. Each
+tool writes one HTML file with all of them that needs no network; each file is opened in a fresh Chromium, the tools
+taking turns. Each tool also gets one head at 2,048 tokens. What the app sends for its own views is counted. The last line
+is our file's bytes over inspectus's at 512 tokens.
 """
 
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from playwright.sync_api import Playwright, sync_playwright
 from benchmarks import app_traffic, attention_table, chromium, patterns, peers, pixels, report
 from benchmarks.attention_table import OURS
 from interp_core.errors import InterpError
-from interp_views.component import Component
+from interp_core.settings import GIB
 
 LENGTHS = (128, 512)
 _SLOW_S = 30.0
@@ -33,6 +34,9 @@ class Case:
     path: Path
     cells: str
     n_bytes: int = 0
+    written_s: float = 0.0
+    written_memory: int = 0
+    """Peak bytes of the writing process; 0 for ours, which is this one."""
     problem: str = ""
     """Why there is no file, or no picture."""
     openings: list[pixels.Opening] = field(default_factory=list)
@@ -41,82 +45,89 @@ class Case:
         """Whether it is worth opening once more."""
         return not self.problem and all(opening.pixels <= _SLOW_S for opening in self.openings)
 
+    def write(self, act: Callable[[], tuple[float, int]]) -> None:
+        """Write the file, or note why there is none."""
+        say(f"writing {self.path.name}")
+        try:
+            self.written_s, self.written_memory = act()
+        except peers.PeerError as error:
+            self.problem = str(error)
+        self.n_bytes = self.path.stat().st_size if self.path.is_file() else 0
+
     def open(self, playwright: Playwright, screenshots: Path | None) -> None:
         """Open the file once in a fresh browser."""
         shot = screenshots / f"{self.path.stem}.png" if screenshots and not self.openings else None
-        print(f"opening {self.path.name}", file=sys.stderr, flush=True)
-        opening = pixels.open_file(playwright, self.path, self.cells, shot)
-        if opening is None:
-            self.problem = f"no answer in {pixels.TIMEOUT_S} s"
-        else:
-            self.openings.append(opening)
+        say(f"opening {self.path.name}")
+        try:
+            self.openings.append(pixels.open_file(playwright, self.path, self.cells, shot))
+        except pixels.NoPictureError as error:
+            self.problem = str(error)
 
 
-def write_files(folder: Path) -> list[Case]:
-    """Every tool's file for every length, and the payloads for the app (`payload-N.bin`)."""
-    problems = {peer: _problem(peer.install) for peer in peers.PEERS}
-    component = Component.load("attention")
+def say(text: str) -> None:
+    """Tell whoever waits what is being done."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def write_files(folder: Path, quick: bool) -> list[Case]:
+    """Every tool's file for every length; at `patterns.LONG` tokens those of the others, of one head."""
+    chosen = [peer for peer in peers.PEERS if not (quick and peer.slow)]
+    for peer in chosen:
+        peer.install()
     cases = []
-    for n_pos, layer in patterns.real_layers(LENGTHS).items():
-        payload = layer.payload()
-        (folder / f"payload-{n_pos}.bin").write_bytes(payload)
-        ours = Case(OURS, n_pos, folder / f"{OURS}-{n_pos}.html", ".hs-attention[data-painted] canvas")
-        page = component.standalone(payload, f"Hookscope: attention, layer {patterns.LAYER}")
-        ours.path.write_text(page, encoding="utf-8")
-        cases.append(ours)
-        for peer, problem in problems.items():
-            case = Case(peer.name, n_pos, folder / f"{peer.name}-{n_pos}.html", peer.cells)
-            case.problem = problem or _problem(peer.write, layer, folder, case.path)
+    for n_pos, heads in patterns.real_heads(LENGTHS).items():
+        if n_pos != patterns.LONG:
+            ours = Case(OURS, n_pos, folder / f"{OURS}-{n_pos}.html", ".hs-head-grid[data-painted] canvas")
+            ours.write(lambda heads=heads, path=ours.path: _write_ours(heads, path))
+            cases.append(ours)
+        for peer in chosen:
+            case = Case(peer.name, n_pos, folder / f"{peer.name.replace(' ', '-')}-{n_pos}.html", peer.cells)
+            case.write(lambda heads=heads, peer=peer, path=case.path: peer.write(heads, folder, path))
             cases.append(case)
-    for case in cases:
-        case.n_bytes = case.path.stat().st_size if case.path.is_file() else 0
     return cases
 
 
-def _problem(act: Callable[..., None], *arguments: object) -> str:
-    try:
-        act(*arguments)
-    except peers.PeerError as error:
-        return f"not to be had: {error}"
-    return ""
+def _write_ours(heads: patterns.Heads, path: Path) -> tuple[float, int]:
+    began = time.monotonic()
+    path.write_text(heads.page(), encoding="utf-8")
+    return time.monotonic() - began, 0
 
 
-def measure(
-    playwright: Playwright, folder: Path, cases: list[Case], runs: int, screenshots: Path | None
-) -> dict[int, list[app_traffic.Mounting]]:
-    """Open every file and mount every payload, all taking turns; returns what the app sent."""
-    mountings: dict[int, list[app_traffic.Mounting]] = {n_pos: [] for n_pos in LENGTHS}
+def measure(playwright: Playwright, cases: list[Case], runs: int, screenshots: Path | None) -> None:
+    """Open every file, all taking turns."""
     for run in range(runs):
         # Every other round goes backwards, so that no tool is always the one after another.
         for case in cases[:: -1 if run % 2 else 1]:
             if case.wants_another():
                 case.open(playwright, screenshots)
-        with chromium.launch(playwright) as browser:
-            for n_pos, found in mountings.items():
-                found.append(app_traffic.mount(browser, folder / f"payload-{n_pos}.bin"))
-    return mountings
 
 
 def main() -> int:
     """Measure, print, and return the exit status."""
     parser = report.parser(__doc__, runs=5)
+    parser.add_argument("--quick", action="store_true", help="leave out the slow tools, circuitsvis and bertviz")
     parser.add_argument("--screenshots", type=Path, metavar="FOLDER", help="keep what each file showed in the end")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         with chromium.launch(playwright) as browser:  # first, so that a missing browser is said before any work
             version = browser.version
         try:
-            cases = write_files(Path(name))
-        except InterpError as error:
+            cases = write_files(Path(name), options.quick)
+        except (InterpError, peers.PeerError) as error:
             print(error, file=sys.stderr)
             return 1
-        mountings = measure(playwright, Path(name), cases, options.runs, options.screenshots)
-    headline = attention_table.show(cases, mountings)
-    described = report.machine(chromium=version, **{peer.name: peer.version for peer in peers.PEERS})
+        measure(playwright, cases, options.runs, options.screenshots)
+        say("counting what the app sends")
+        with chromium.launch(playwright) as browser:
+            sent = app_traffic.measure(browser, LENGTHS, options.runs)
+    headline = attention_table.show(cases, sent)
     raw = {
         "files": [{**asdict(case), "path": case.path.name} for case in cases],
-        "app": {n_pos: [asdict(mounting) for mounting in found] for n_pos, found in mountings.items()},
+        "app": {n_pos: {what: [asdict(one) for one in found] for what, found in of.items()} for n_pos, of in sent.items()},
     }
+    described = report.machine(chromium=version, **{peer.package: peer.version for peer in peers.PEERS})
+    peak = max((case.written_memory for case in cases), default=0) / GIB
+    described["memory"] = f"most memory that a tool took to write its file: {peak:.1f} GiB"
     report.finish("attention", headline, 3, described, raw, options.json)
     return 0
 

@@ -8,15 +8,17 @@ window have changed for half a second; the half second is not counted.
 import base64
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from playwright.sync_api import CDPSession, Page, Playwright, TimeoutError
+from playwright.sync_api import CDPSession, Error, Page, Playwright, TimeoutError
 
 from benchmarks import chromium
+from benchmarks.memory import MemoryWatch
 
 TIMEOUT_S = 180
 _QUIET_S = 0.5
+_ANSWER_S = 3
 _WATCH = """(() => {
   const seen = window.benchmark = { cells: false, elements: 0, changed: 0, painted: null };
   const look = () => {
@@ -40,6 +42,14 @@ class Opening:
     """Last change of the document or of the window's pixels."""
     painted: float | None
     """When our own picture says that it is painted; None for the others."""
+    elements: int
+    """Elements of the document then, without those in shadow trees."""
+    memory: int = 0
+    """Peak bytes of all processes of the browser."""
+
+
+class NoPictureError(Exception):
+    """A file showed nothing; the text says how, in a few words."""
 
 
 class _Frames:
@@ -64,39 +74,57 @@ class _Frames:
         self._session.send("Page.screencastFrameAck", {"sessionId": frame["sessionId"]})
 
 
-def open_file(playwright: Playwright, path: Path, cells: str, screenshot: Path | None = None) -> Opening | None:
-    """Open a file in a browser of its own and wait for its picture; None if there is no answer in time.
+def open_file(playwright: Playwright, path: Path, cells: str, screenshot: Path | None = None) -> Opening:
+    """Open a file in a browser of its own and wait for its picture.
 
     Args:
         playwright: Starts the browser.
         path: Of the HTML file.
         cells: Selector of what the picture is drawn with.
         screenshot: Where to keep what was on screen at the end.
+
+    Raises:
+        NoPictureError: There is none in time, or the browser breaks down.
     """
     # A page that never answers cannot be closed, so the whole browser goes each time.
-    with chromium.launch(playwright) as browser:
+    with MemoryWatch() as memory, chromium.launch(playwright) as browser:
         page = chromium.fresh_context(browser).new_page()
         page.add_init_script(_WATCH.replace("CELLS", cells))
         frames = _Frames(page.context.new_cdp_session(page))
         try:
             page.goto(path.as_uri(), wait_until="commit", timeout=TIMEOUT_S * 1000)
             opening = _wait(page, frames)
-        except TimeoutError:
-            return None
-        frames.stop()
-        if screenshot:
-            page.screenshot(path=screenshot)
-        return opening
+            frames.stop()
+            if screenshot:
+                page.screenshot(path=screenshot)
+        except TimeoutError as error:
+            raise NoPictureError(_why_not(page)) from error
+        except Error as error:
+            words = memory.words if memory.ended else f"the page broke down ({error.message.splitlines()[0]})"
+            raise NoPictureError(words) from error
+    return replace(opening, memory=memory.peak)
+
+
+def _why_not(page: Page) -> str:
+    try:
+        page.wait_for_function("() => true", timeout=_ANSWER_S * 1000)
+        elements, cells = page.evaluate("[document.getElementsByTagName('*').length, benchmark.cells]")
+    except Error:
+        return f"no answer in {TIMEOUT_S} s"
+    if cells:
+        return f"still changing after {TIMEOUT_S} s ({elements:,} elements)"
+    return f"nothing drawn in {TIMEOUT_S} s: a page of {elements:,} elements without a picture"
 
 
 def _wait(page: Page, frames: _Frames) -> Opening:
     deadline = time.monotonic() + TIMEOUT_S
     while True:
         page.wait_for_function(_QUIET, timeout=max(1.0, (deadline - time.monotonic()) * 1000))
-        origin, now, changed, painted = page.evaluate(
-            "[performance.timeOrigin / 1000, performance.now() / 1000, benchmark.changed, benchmark.painted]"
+        origin, now, changed, painted, elements = page.evaluate(
+            "[performance.timeOrigin / 1000, performance.now() / 1000, benchmark.changed, benchmark.painted, "
+            "benchmark.elements]"
         )
         pixels = max(changed, frames.changed - origin)
         if frames.changed > origin and now - pixels >= _QUIET_S:
-            return Opening(pixels, painted)
+            return Opening(pixels, painted, elements)
         page.wait_for_timeout(50)

@@ -15,6 +15,7 @@ from interp_core.errors import SavedRunError
 from interp_core.generation import Sampling
 from interp_core.prompts import Prompt
 from interp_core.run_archive import read_archive, write_archive
+from interp_core.run_writing import save_run
 from interp_core.saved_runs import (
     MANIFEST,
     RunFacts,
@@ -22,7 +23,6 @@ from interp_core.saved_runs import (
     open_run,
     own_checksum,
     run_key,
-    save_run,
     saved_runs,
 )
 from interp_core.types import Run
