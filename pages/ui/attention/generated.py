@@ -85,11 +85,14 @@ _STOPPED = "generated.stopped"
 
 def _continue(state: UrlState, bench: Bench) -> "Continuation | None":
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.number_input("Tokens", 1, 2048, key=state.key("tokens"), width=130)
-        st.number_input("Temperature", 0.0, 10.0, step=0.1, key=state.key("temperature"), width=130)
-        st.number_input("Top-k (0: all)", 0, 100_000, key=state.key("top_k"), width=130)
-        st.number_input("Top-p (1: all)", 0.01, 1.0, step=0.05, key=state.key("top_p"), width=130)
-        st.number_input("Seed", 0, 1_000_000, key=state.key("seed"), width=130)
+        st.number_input("Tokens to generate", 1, 2048, key=state.key("tokens"), width=170)
+        greedy = state["temperature"] == 0
+        with st.popover("Greedy" if greedy else f"Sampled, seed {state['seed']}", icon=":material/casino:"):
+            st.caption("Greedy at temperature 0; otherwise sampled with the seed, the same tokens each time.")
+            st.number_input("Temperature", 0.0, 10.0, step=0.1, key=state.key("temperature"))
+            st.number_input("Top-k (0: all)", 0, 100_000, key=state.key("top_k"))
+            st.number_input("Top-p (1: all)", 0.01, 1.0, step=0.05, key=state.key("top_p"))
+            st.number_input("Seed", 0, 1_000_000, key=state.key("seed"))
     sampling, place = _sampling(state), st.empty()
     asked = (bench.run, sampling)
     stopped = st.session_state.get(_STOPPED)
@@ -102,9 +105,10 @@ def _continue(state: UrlState, bench: Bench) -> "Continuation | None":
     button, text = st.empty(), st.empty()
 
     def grow(made: "Continuation") -> None:
+        if "made" not in so_far:  # once: a button that is drawn anew under the pointer loses its click
+            button.button("Stop", key="generated.stop", on_click=_stop, args=(asked,))
         so_far["made"] = made
         st.session_state["generated.so_far"] = made
-        button.button("Stop", key=f"generated.stop.{len(made.ids)}", on_click=_stop, args=(asked,))
         text.text(made.text)
 
     try:
