@@ -26,20 +26,22 @@ def wait_for_job(
     label: str,
     show: Callable[[Any], object] | None = None,
     enough: Callable[[Any], bool] | None = None,
+    place: Any = None,
 ) -> Any:
     """The job's result. Leaves the job, also when interrupted.
 
-    `show` is given each new partial result. A partial result that is `enough` is returned once a second has passed,
-    while the job goes on: whoever takes it asks again soon.
+    `show` is given each new partial result. A partial result that is `enough` is returned, at once where the job has
+    been under way for long, else when a second has passed; the job goes on, and whoever takes it asks again soon.
+    `place` is where the progress is shown, if not here.
 
     Raises:
         InterpError: The job failed or was stopped.
     """
     _let_go_of_another(job)
-    slot = st.empty()
+    slot = st.empty() if place is None else place
     try:
-        turns, shown = 0, None
-        while not job.done.wait(_TURN_S):
+        turns, shown = _PATIENT_TURNS if job.progress.partial is not None else 0, None
+        while not job.done.wait(_TURN_S if turns != _PATIENT_TURNS else 0):
             turns += 1
             partial = job.progress.partial
             if show and partial is not None and partial is not shown:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 from jaxtyping import Float
+from streamlit.delta_generator import DeltaGenerator
 
 from interp_core.jobs import Job, finish
 from interp_core.prompts import Prompt
@@ -32,18 +33,27 @@ if TYPE_CHECKING:
     from interp_core.query_key import QueryKey
     from interp_core.similar_heads import HeadSimilarity
 
+_SURVEYING = "Surveying attention"
+
 MOST_EXACT = 512
 """Up to so many tokens all heads of a layer are had at once, and no picture pools."""
 
 
-def survey(bench: Bench, layer: int | None = None) -> "AttentionSurvey":
-    """Every head on the run. While a long prompt runs it is what there is so far, with `layer` in it if given."""
+def survey(bench: Bench) -> "AttentionSurvey":
+    """Every head on the run."""
+    if bench.saved:
+        return _of_saved(bench, "survey", lambda: _survey_saved(bench))
+    return wait_for_job(_survey_job(bench), _SURVEYING)
+
+
+def survey_so_far(bench: Bench, layer: int | None = None) -> "AttentionSurvey":
+    """Every head on the run; while a long prompt runs, what there is so far, with `layer` in it if given."""
 
     if bench.saved:
         return _of_saved(bench, "survey", lambda: _survey_saved(bench))
     return wait_for_job(
         _survey_job(bench),
-        "Surveying attention",
+        _SURVEYING,
         enough=lambda made: bool(made.present.any() if layer is None else made.present[layer]),
     )
 
@@ -64,13 +74,15 @@ def _survey_saved(bench: Bench) -> "AttentionSurvey":
     return survey_saved(bench.saved, bench.saved.value_norms())
 
 
-def draw_rest(bench: Bench, shown: "AttentionSurvey") -> None:
-    """Last thing on a page that drew part of a survey: wait for more, and draw the page anew."""
+def draw_rest(bench: Bench, shown: "AttentionSurvey", place: DeltaGenerator) -> None:
+    """Last thing on a page that drew part of a survey: wait for more, saying so in `place`, and draw the page anew."""
     if shown.complete or bench.saved:
         return
     drawn = int(shown.present.sum())
     step = max(1, bench.card.n_layers // 6)
-    wait_for_job(_survey_job(bench), "Surveying attention", enough=lambda made: int(made.present.sum()) >= drawn + step)
+    wait_for_job(
+        _survey_job(bench), _SURVEYING, enough=lambda made: int(made.present.sum()) >= drawn + step, place=place
+    )
     st.rerun()
 
 

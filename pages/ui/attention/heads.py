@@ -21,7 +21,7 @@ _THUMB_SIDE = 64
 def show(state: UrlState, bench: Bench) -> None:
     """Draw the view."""
     _show_controls(state, bench)
-    survey = data.survey(bench)
+    survey, progress = data.survey_so_far(bench), st.empty()
     order = _order(state, bench, survey)
     if order is not None and not order:
         raise InterpError("No head is left by these filters. Choose more layers, or other types.")
@@ -60,7 +60,7 @@ def show(state: UrlState, bench: Bench) -> None:
         ),
         share.load_code(bench) + "hookscope.show_heads(model, prompt)",
     )
-    data.draw_rest(bench, survey)
+    data.draw_rest(bench, survey, progress)
 
 
 def _show_controls(state: UrlState, bench: Bench) -> None:

@@ -35,7 +35,7 @@ def show(state: UrlState, bench: Bench) -> None:
     """Draw the view."""
     controls.show(state, bench)
     index, weighted = state["layer"], state["weighted"]
-    survey = data.survey(bench, index)
+    survey, progress = data.survey_so_far(bench, index), st.empty()
     drawn = data.pooled(bench, survey, index, weighted)
     about = data.about(bench, "layer", index, weighted)
     tokens = bench.tokenised
@@ -75,7 +75,7 @@ def show(state: UrlState, bench: Bench) -> None:
         share.load_code(bench) + f"hookscope.show_attention(model, prompt, layer={index}, head={state['head']})",
         arrays=lambda: _arrays(bench, survey, index),
     )
-    data.draw_rest(bench, survey)
+    data.draw_rest(bench, survey, progress)
 
 
 def _focus(state: UrlState, bench: Bench, survey: Any, about: str, zoom: Zoom | None) -> list[bytes]:

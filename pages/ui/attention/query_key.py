@@ -30,8 +30,6 @@ def show(state: UrlState, bench: Bench) -> None:
     index, head = state["layer"], state["head"] or 0
     query = count - 1 if state["pos"] is None else state["pos"]
     survey = data.survey(bench)
-    if not survey.complete:
-        data.draw_rest(bench, survey)
     found = data.query_key(bench, survey, index, head, query)
     key = int(found.pattern.argmax()) if state["key"] is None or state["key"] > query else state["key"]
     st.caption(

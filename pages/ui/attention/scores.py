@@ -63,8 +63,6 @@ def _values(
     """The scores, their standard deviation over a batch, and a sentence that says what they were measured on."""
     if state["on"] == "prompt":
         survey = data.survey(bench)
-        if not survey.complete and not bench.saved:
-            data.draw_rest(bench, survey)
         queries = survey.scores.n_queries[schemas.SCORES.index(state["score"])]
         return survey.scores.values, None, f"Mean over {queries:,} query positions of this prompt."
     if bench.saved:

@@ -18,6 +18,7 @@ from pages.ui.mount import picture
 from pages.ui.url_state import UrlState
 
 if TYPE_CHECKING:
+    from interp_core.attention_survey import AttentionSurvey
     from interp_core.pattern_search import Cells, PatternSearch
 
 _SHOWN = 24
@@ -47,6 +48,7 @@ def show(state: UrlState, bench: Bench) -> None:
     if cells is None:
         st.info("Draw the cells that a head of this kind should attend to: rows are queries, columns keys.")
         return
+    survey = data.survey(bench)  # first: asking for something else would stop a survey that is under way
     found = data.search(bench, cells)
     order = np.argsort(-np.nan_to_num(found.score, nan=-1).ravel(), kind="stable")[:_SHOWN]
     st.markdown(f"**The {len(order)} heads that fit best**")
@@ -54,7 +56,7 @@ def show(state: UrlState, bench: Bench) -> None:
         f"Score: attention that falls on the {cells.shape[1]:,} cells of the pattern, mean over the {found.n_queries:,} queries "
         "that have one; 0 to 1. Click a head to open it."
     )
-    payload = _grid(bench, found, order)
+    payload = _grid(bench, survey, found, order)
     picture(
         "head_grid", payload, key="picture.search",
         events={"open": lambda value: controls.select_head(state, bench, value, "layer")},
@@ -113,8 +115,8 @@ def _draw(state: UrlState, value: dict[str, Any], n_pos: int) -> None:
     state.set("cells", tuple(sorted(set(fits))))
 
 
-def _grid(bench: Bench, found: "PatternSearch", order: np.ndarray) -> bytes:
-    survey, n_pos, n_heads = data.survey(bench), len(bench.tokenised.ids), bench.card.n_heads
+def _grid(bench: Bench, survey: "AttentionSurvey", found: "PatternSearch", order: np.ndarray) -> bytes:
+    n_pos, n_heads = len(bench.tokenised.ids), bench.card.n_heads
     name = data.about(bench, "search", found.score.tobytes())
 
     def make() -> bytes:

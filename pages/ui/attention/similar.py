@@ -30,10 +30,10 @@ def show(state: UrlState, bench: Bench) -> None:
         if state["on"] not in _ON:
             state.set("on", "prompt")
         st.segmented_control("On", list(_ON), key=state.key("on"), format_func=lambda name: _ON[name], required=True)
+    survey = data.survey(bench)  # first: asking for something else would stop a survey that is under way
     found = _compare(state, bench)
     n_heads, index = bench.card.n_heads, state["layer"] * bench.card.n_heads + (state["head"] or 0)
     name = f"L{state['layer']}H{state['head'] or 0}"
-    survey = data.survey(bench)
     order = [index, *map(int, found.most_similar(index, _SHOWN))]
     st.markdown(f"**The heads that attend most like {name}**")
     payload = _grid(bench, survey, found, order, index)
