@@ -143,3 +143,21 @@ def test_downloads_of_the_picture_hold_the_tokens(server, page):
     with page.expect_download() as download:
         page.locator("[data-testid=attention-save-png]").click()
     assert download.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.default_model
+def test_heads_of_a_long_prompt_are_on_screen_while_the_pass_goes_on(server, page):
+    page.goto(f"{server.url}/attention?head=1")
+    painted(page, "attention")
+    settled(page)
+    type_prompt(page, "several words that go on and on, and never repeat " * 130)
+    expect(page.get_by_text("are more than any screen shows at once")).to_be_visible(timeout=60_000)
+    under_way = page.get_by_text(re.compile(r"Surveying attention: layer \d+ of 30"))
+    expect(under_way).to_be_visible()
+    expect(page.locator("[data-testid=attention-token-1400]")).to_be_attached()  # the picture is that of this prompt
+    expect(under_way).to_be_visible()
+    expect(under_way).to_have_count(0, timeout=120_000)
+    settled(page)
+    view(page, "All heads")  # from the same survey: no second pass
+    painted(page, "head-grid")
+    expect(under_way).to_have_count(0)

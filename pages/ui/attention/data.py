@@ -91,11 +91,13 @@ def layer(bench: Bench, survey: "AttentionSurvey", index: int, heads: tuple[int,
     if bench.saved:
         return _of_saved(bench, ("layer", index, heads), lambda: bench.saved and bench.saved.layer(index, heads))
 
+    inputs = _whole(bench, survey).inputs
+
     def work(model: "LoadedModel") -> Any:
         from interp_core.attention import layer_patterns
 
-        assert survey.inputs is not None
-        return layer_patterns(model, bench.run, survey.inputs, index, heads)
+        assert inputs is not None
+        return layer_patterns(model, bench.run, inputs, index, heads)
 
     return cached.ask(bench.spec, ("layer", bench.run, index, heads), work, "Computing attention")
 
@@ -104,17 +106,25 @@ def weights(bench: Bench, survey: "AttentionSurvey", index: int, head: int, weig
     """Exact pattern of one head, `Float "query_pos key_pos"`; times the norm of the value it moves, if `weighted`."""
     long = len(bench.run.tokens) > MOST_EXACT
     pattern = layer(bench, survey, index, (head,))[0] if long else layer(bench, survey, index)[head]
-    return pattern * survey.value_norms[index, head] if weighted else pattern
+    return pattern * _whole(bench, survey).value_norms[index, head] if weighted else pattern
+
+
+def _whole(bench: Bench, so_far: "AttentionSurvey") -> "AttentionSurvey":
+    """The survey when its pass has ended: what is exact takes that."""
+    return so_far if so_far.complete or bench.saved else survey(bench)
 
 
 def pooled(bench: Bench, survey: "AttentionSurvey", index: int, weighted: bool) -> PooledPatterns:
     """What the layer view draws of every head."""
     n_pos = len(bench.run.tokens)
-    if not weighted and survey.pool == -(-n_pos // MOST_EXACT):
+    under_way = not survey.complete and not bench.saved
+    if not weighted and (under_way or survey.pool == -(-n_pos // MOST_EXACT)):
         return PooledPatterns(survey.levels[index], n_pos, survey.pool, True, 1.0)
 
+    whole = _whole(bench, survey)
+
     def make(patterns: Float[np.ndarray, "head query_pos key_pos"]) -> PooledPatterns:
-        factor = survey.value_norms[index][:, None] if weighted else 1
+        factor = whole.value_norms[index][:, None] if weighted else 1
         return pool_patterns(patterns * factor, top=None if weighted else 1.0)
 
     if bench.saved:
@@ -125,8 +135,8 @@ def pooled(bench: Bench, survey: "AttentionSurvey", index: int, weighted: bool) 
     def work(model: "LoadedModel") -> PooledPatterns:
         from interp_core.attention import layer_patterns
 
-        assert survey.inputs is not None
-        return make(layer_patterns(model, bench.run, survey.inputs, index))
+        assert whole.inputs is not None
+        return make(layer_patterns(model, bench.run, whole.inputs, index))
 
     return cached.ask(bench.spec, ("pooled", bench.run, index, weighted), work, "Computing attention")
 

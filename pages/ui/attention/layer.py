@@ -37,7 +37,7 @@ def show(state: UrlState, bench: Bench) -> None:
     index, weighted = state["layer"], state["weighted"]
     survey, progress = data.survey_so_far(bench, index), st.empty()
     drawn = data.pooled(bench, survey, index, weighted)
-    about = data.about(bench, "layer", index, weighted)
+    about = data.about(bench, "layer", index, weighted, drawn.pool)
     tokens = bench.tokenised
     unit = "attention × ‖v‖" if weighted else "attention probability"
     view = AttentionView(tokens.str_tokens, tokens.special, index, drawn, unit, about)
@@ -114,7 +114,7 @@ def _arrays(bench: Bench, survey: Any, index: int) -> dict[str, np.ndarray]:
     """What goes into the npz file."""
     return {
         "pattern": data.layer(bench, survey, index),
-        "value_norms": survey.value_norms[index],
+        "value_norms": data.survey(bench).value_norms[index],
         "tokens": np.asarray(bench.tokenised.ids),
         "layer": np.asarray(index),
     }
