@@ -12,6 +12,8 @@ from interp_core.saved_runs import MANIFEST, VALUE_NORMS, SavedRun, layer_file, 
 
 MOST_ARCHIVE_BYTES = 4 * 1024**3
 _MOST_LAYERS = 1000
+_PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED = 0x1
 
 
 def write_archive(run: SavedRun, file: io.BytesIO) -> None:
@@ -39,6 +41,10 @@ def read_archive(file: io.BytesIO, folder: Path) -> SavedRun:
                 raise SavedRunError(
                     "This zip file is not a saved run of Hookscope: it holds other files. Pick another."
                 )
+            if any(member.compress_type not in _PLAIN or member.flag_bits & _ENCRYPTED for member in members):
+                raise SavedRunError(
+                    "This zip file is encrypted or compressed in a rare way. Ask for it to be made anew."
+                )
             _check_size(sum(member.file_size for member in members), folder)
             for member in members:
                 archive.extract(member, name)
@@ -47,7 +53,7 @@ def read_archive(file: io.BytesIO, folder: Path) -> SavedRun:
             target = folder / run.facts.key
             publish_folder(Path(name), target)
             return open_run(target)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, EOFError) as error:
         raise SavedRunError(
             f"This is not a zip file that can be read ({error}). Pick the zip of a saved run."
         ) from error

@@ -167,6 +167,15 @@ def test_a_zip_file_that_is_no_run_leaves_nothing(file, reason, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_zip_file_compressed_in_a_rare_way_is_refused(saved, tmp_path):
+    run, _ = saved
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as archive:
+        archive.write(run.folder / MANIFEST, MANIFEST)
+    with pytest.raises(SavedRunError, match="compressed in a rare way"):
+        read_archive(file, tmp_path / "elsewhere")
+
+
 def test_a_zip_with_a_changed_layer_is_refused(saved, tmp_path):
     run, _ = saved
     path = run.folder / layer_file(0)
