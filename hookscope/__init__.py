@@ -20,10 +20,12 @@ from hookscope.attention import (
 from hookscope.models import load, open_run
 from hookscope.prompts import show_prompt
 from hookscope.values import show_top_k, show_values
+from interp_core.generation import Sampling
 from interp_core.prompts import Prompt
 
 __all__ = [
     "Prompt",
+    "Sampling",
     "head_scores",
     "load",
     "open_run",

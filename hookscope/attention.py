@@ -32,11 +32,12 @@ from interp_views.attention import (
     attention_selection,
 )
 from interp_views.component import Component, NotebookPicture
-from interp_views.generated import GeneratedView, generated_payload
+from interp_views.generated import GeneratedView, RowOf, generated_payload, generated_selection
 from interp_views.head_grid import HeadGridView, head_grid_payload
 from interp_views.pooled import pool_patterns
 
 Source = LoadedModel | SavedRun
+_GREEDY = Sampling(24)
 
 
 class _Looked(NamedTuple):
@@ -71,15 +72,24 @@ def _patterns(source: Source, prompt: Prompt | str | None) -> tuple[LivePatterns
 
 
 def show_attention(
-    source: Source, prompt: Prompt | str | None = None, *, layer: int, head: int | None = None
+    source: Source,
+    prompt: Prompt | str | None = None,
+    *,
+    layer: int,
+    head: int | None = None,
+    weighted: bool = False,
 ) -> NotebookPicture:
-    """Every head of one layer, one of them large, or all mixed. Costs one forward pass."""
+    """Every head of one layer, one of them large, or all mixed. Costs one forward pass.
+
+    `weighted` shows attention times the norm of the value vector that it moves.
+    """
     looked = _look(source, prompt)
     patterns, about = looked.layer(layer), f"layer {layer}"
-    tokens = looked.tokens
-    view = AttentionView(
-        tokens.str_tokens, tokens.special, layer, pool_patterns(patterns), "attention probability", about
-    )
+    if weighted:
+        patterns = patterns * looked.survey.value_norms[layer][:, None]
+    tokens, unit = looked.tokens, "attention × ‖v‖" if weighted else "attention probability"
+    pooled = pool_patterns(patterns, top=None if weighted else 1.0)
+    view = AttentionView(tokens.str_tokens, tokens.special, layer, pooled, unit, about)
     parts = [attention_selection(about, head=head)]
     if head is not None and len(tokens.ids) <= MOST_EXACT:
         parts.append(attention_focus(about, head, patterns[head], causal=True))
@@ -101,23 +111,33 @@ def show_generated(
     source: Source,
     prompt: Prompt | str | None = None,
     *,
-    tokens: int = 24,
+    sampling: Sampling = _GREEDY,
     how: Aggregate = "head",
     layer: int = 0,
     head: int = 0,
+    row: RowOf = "wrote",
+    power: float = 1.0,
+    cutoff: float | None = None,
+    ignore: int = 0,
 ) -> NotebookPicture:
-    """Continue a prompt greedily, and show what each new token looked at. Costs a pass a token and one more."""
+    """Continue a prompt, and show what each new token looked at. Costs a pass a token and one more.
+
+    `row`, `power`, `cutoff` and `ignore` are those of `interp_views.generated`.
+    """
     patterns, before = _patterns(source, prompt)
     n_prompt = len(before.ids)
     if isinstance(patterns, SavedRun):
         n_prompt = patterns.facts.n_prompt
     else:
-        made = finish(generate(patterns.loaded, patterns.run, Sampling(tokens)))
+        made = finish(generate(patterns.loaded, patterns.run, sampling))
         before = extended(before, made.ids, made.str_tokens)
         patterns = LivePatterns(patterns.loaded, Run(patterns.loaded.spec, before.ids))
     rows = aggregate_attention(patterns, how, layer, head)[n_prompt - 1 :]
     view = GeneratedView(before.str_tokens, before.special, n_prompt, np.ascontiguousarray(rows), how, "generated")
-    return Component.load("generated").notebook(generated_payload(view), "Attention over generated text")
+    settings = generated_selection("generated", row=row, power=power, cutoff=cutoff, ignore=ignore)
+    return Component.load("generated").notebook(
+        generated_payload(view), "Attention over generated text", parts=[settings]
+    )
 
 
 def head_scores(source: Source, prompt: Prompt | str | None = None) -> HeadScores:

@@ -140,6 +140,10 @@ def open_run(folder: Path) -> SavedRun:
     Raises:
         SavedRunError: There is no manifest, it was changed, or it is of a version that cannot be read.
     """
+    if not folder.is_dir():
+        raise SavedRunError(
+            f"The saved run {folder.name} is not on this server: it was deleted, or saved elsewhere. Ask for its zip file."
+        )
     try:
         manifest: Any = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:

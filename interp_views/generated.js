@@ -15,8 +15,13 @@ class GeneratedPicture {
     this.rowWords = el("p", { "data-testid": "generated-row" });
     this.steps = el("p", { class: "hs-steps", "data-testid": "generated-steps" });
     this.scale = el("div", { class: "hs-push" });
-    const hint = el("p", {}, "Bold: the prompt. Point at a token to look; double click, or Enter, freezes it and lets it go.");
+    const hint = el("p", {}, "Bold: the prompt. Point at a token to look; double click, or Enter, freezes it and lets it go; Esc lets both go.");
     this.root = root;
+    const escape = ({ key }) => {
+      const frozen = this.settings.observed !== null || this.settings.observer !== null;
+      if (key === "Escape" && frozen && root.matches(":hover, :focus-within")) this.release();
+    };
+    document.addEventListener("keydown", escape, { signal });
     root.append(
       el("div", { class: "hs-bar" }, this.title, this.scale),
       el("div", { class: "hs-note" }, this.rowWords, this.steps, hint),
@@ -26,7 +31,7 @@ class GeneratedPicture {
 
   update(header, arrays) {
     const isNew = header.about !== this.about;
-    Object.assign(this, { about: header.about, nPos: header.tokens.length });
+    Object.assign(this, { about: header.about, unit: header.unit, nPos: header.tokens.length });
     this.rows = new GeneratedRows(this.nPos, header.n_prompt, arrays.rows);
     this.title.textContent = header.title;
     for (const pane of this.panes) pane.show(header);
@@ -49,15 +54,23 @@ class GeneratedPicture {
     }
     this.rowWords.textContent = ROW_WORDS[settings.row];
     this.steps.textContent = stepsInWords(settings);
-    const unit = settings.power === 1 ? "attention probability, linear" : `attention probability to the power ${shortNumber(settings.power)}`;
+    const unit = settings.power === 1 ? `${this.unit}, linear` : `${this.unit}, to the power ${shortNumber(settings.power)}`;
     this.scale.replaceChildren(rangeScale("attention", "0", "1", unit));
     this.repaint();
   }
 
   freeze(kind, pos) {
-    this.settings = { ...this.settings, [kind]: pos };
-    this.panes.find((pane) => pane.kind === kind).frozen = pos;
-    this.send("freeze", { observed: this.settings.observed, observer: this.settings.observer });
+    this.settle({ ...this.settings, [kind]: pos });
+  }
+
+  release() {
+    this.settle({ ...this.settings, observed: null, observer: null });
+  }
+
+  settle(settings) {
+    this.settings = settings;
+    for (const pane of this.panes) pane.frozen = settings[pane.kind];
+    this.send("freeze", { observed: settings.observed, observer: settings.observer });
     this.repaint();
   }
 

@@ -40,6 +40,8 @@ class GeneratedView:
     """Whose attention this is, such as `L5H1` or `mean of all heads in layer 5`."""
     about: str
     """Names the data, so that settings meant for other data are not applied to it."""
+    unit: str = "attention probability"
+    """Of the rows."""
 
 
 def generated_payload(view: GeneratedView) -> bytes:
@@ -67,7 +69,7 @@ def generated_payload(view: GeneratedView) -> bytes:
     fits = (visible >= 0) & (visible <= 1 + 1e-4)
     if not fits.all():
         raise ValueError(f"The rows hold {visible[~fits][0]:.4g}: attention is finite and from 0 to 1.")
-    header |= {"n_prompt": view.n_prompt, "title": view.title, "about": view.about}
+    header |= {"n_prompt": view.n_prompt, "title": view.title, "about": view.about, "unit": view.unit}
     return pack(header, {"rows": visible})
 
 

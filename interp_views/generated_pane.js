@@ -36,6 +36,7 @@ class GeneratedPane {
       const token = event.target.closest("[data-index]");
       if (!token) return;
       const pos = Number(token.dataset.index);
+      if (this.kind === "observer" && pos < this.nPrompt) return; // no observer: what is frozen stays
       this.freeze(this.frozen === pos ? null : pos);
     };
     this.text.node.addEventListener("dblclick", toggle, { signal });
@@ -49,6 +50,7 @@ class GeneratedPane {
   }
 
   show(header) {
+    this.nPrompt = header.n_prompt;
     if (!this.text.show(header)) return;
     this.pointed = null;
     this.text.spans.forEach((span, pos) => span.classList.toggle("is-prompt", pos < header.n_prompt));

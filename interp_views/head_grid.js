@@ -112,7 +112,7 @@ class HeadGridPicture {
 
   words() {
     const index = this.pointed ?? this.selected;
-    if (index === null) return [el("span", { class: "hs-note" }, "Point at a head for its name, click to open it.")];
+    if (index === null) return [el("span", { class: "hs-note" }, "Point at a head for its name.")];
     const name = el("strong", {}, this.nameOf(index));
     return this.scores ? [name, ` ${this.header.score_label} `, el("strong", {}, this.scoreOf(index))] : [name];
   }

@@ -107,7 +107,7 @@ class HeadBoard {
       const { x, y } = this.place(index);
       context.strokeStyle = colour;
       context.lineWidth = 2;
-      context.strokeRect(x - 1, y - 1, size + 2, size + 2);
+      context.strokeRect(x + 1, y + 1, size - 2, size - 2); // inside: there is no room around the first
     }
   }
 

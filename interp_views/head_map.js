@@ -83,7 +83,7 @@ class HeadMap {
     this.cells.draw(this.header, this.values, this.root.clientWidth, colours);
     for (const [name, box] of Object.entries(this.boxes)) this.place(box, this[name]);
     const shown = this.pointed ?? this.selected;
-    const sentence = shown ? this.inWords(shown) : "Point at a head for its value; click to open it.";
+    const sentence = shown ? this.inWords(shown) : "Point at a head for its value.";
     this.readout.className = shown ? "hs-map-readout" : "hs-note";
     this.readout.textContent = sentence;
     this.showTip();

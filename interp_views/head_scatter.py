@@ -31,8 +31,7 @@ def head_scatter(
     palette = DARK if dark else LIGHT
     names = [f"L{index // n_heads}H{index % n_heads}" for index in range(len(place))]
     ring = go.Scatter(
-        x=place[[chosen], 0], y=place[[chosen], 1], mode="markers+text", text=[names[chosen]],
-        textposition="top center", hoverinfo="skip", textfont={"color": palette.ink},
+        x=place[[chosen], 0], y=place[[chosen], 1], mode="markers", hoverinfo="skip",
         marker={"size": 18, "color": "rgba(0,0,0,0)", "line": {"width": 2, "color": palette.selected}},
     )  # fmt: skip
     colours = [[step / (len(palette.attention) - 1), colour] for step, colour in enumerate(palette.attention)]
@@ -49,13 +48,17 @@ def head_scatter(
         "showgrid": True,
         "gridcolor": palette.border,
         "zeroline": False,
-        "title": {"text": "Hellinger distance"},
         "linecolor": palette.border,
     }
     figure = go.Figure([points, ring])
     figure.update_layout(
-        height=520, showlegend=False, paper_bgcolor=palette.paper, plot_bgcolor=palette.paper, xaxis=axis,
-        yaxis=axis | {"scaleanchor": "x"}, margin={"l": 60, "r": 20, "t": 20, "b": 50}, hovermode="closest",
+        height=520, showlegend=False, paper_bgcolor=palette.paper, plot_bgcolor=palette.paper, 
+        xaxis=axis | {"title": {"text": "coordinate 1, in Hellinger distance"}},
+        yaxis=axis | {"title": {"text": "coordinate 2"}, "scaleanchor": "x"}, margin={"l": 60, "r": 20, "t": 20, "b": 50}, hovermode="closest",
         font={"family": FONT, "color": palette.ink}, clickmode="event+select", dragmode="pan",
+    )  # fmt: skip
+    figure.add_annotation(
+        x=place[chosen, 0], y=place[chosen, 1], text=names[chosen], showarrow=False, yshift=20,
+        bgcolor=palette.paper, bordercolor=palette.selected, font={"color": palette.ink},
     )  # fmt: skip
     return figure

@@ -36,5 +36,5 @@ st.page_link(
     "pages/prompt.py",
     label="See what the model predicts on this prompt",
     icon=":material/arrow_forward:",
-    query_params=state.shared_link(),
+    query_params=state.shared_link(prompt=bench.prompt.text, bos=bench.prompt.prepend_bos, chat=bench.prompt.chat),
 )

@@ -44,9 +44,9 @@ def test_every_attention_call_takes_a_model_or_a_saved_run(model, run):
     for source, prompt in ((model, TEXT), (run, None)):
         for picture in (
             hookscope.show_attention(source, prompt, layer=1),
-            hookscope.show_attention(source, prompt, layer=1, head=2),
+            hookscope.show_attention(source, prompt, layer=1, head=2, weighted=True),
             hookscope.show_heads(source, prompt),
-            hookscope.show_generated(source, prompt, tokens=3, how="rollout"),
+            hookscope.show_generated(source, prompt, sampling=hookscope.Sampling(3), how="rollout", ignore=1),
         ):
             assert picture._repr_html_().startswith("<iframe")
         assert hookscope.head_scores(source, prompt).of("previous_token").shape == (3, 4)

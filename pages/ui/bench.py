@@ -108,6 +108,11 @@ def lay_out(state: UrlState) -> Bench:
     state.restrict("pos", len(tokenised.ids), f"the prompt has {len(tokenised.ids)} tokens")
     state.restrict("layer", card.n_layers, f"the model has {card.n_layers} layers, 0 to {card.n_layers - 1}")
     state.restrict("head", card.n_heads, f"the model has {card.n_heads} heads a layer, 0 to {card.n_heads - 1}")
+    for name in ("from_layer", "to_layer"):
+        if name in state.schema:
+            state.restrict(name, card.n_layers, f"the model has {card.n_layers} layers, 0 to {card.n_layers - 1}")
+    if "key" in state.schema:
+        state.restrict("key", len(tokenised.ids), f"the prompt has {len(tokenised.ids)} tokens")
     show_problems(state)
     state.commit()
     return Bench(lane.spec, card, prompt, tokenised, Run(lane.spec, tokenised.ids))

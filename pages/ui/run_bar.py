@@ -18,7 +18,10 @@ _CHAT_HELP = (
 def show(state: UrlState) -> Bench:
     """Draw the bar, wait for the model, and return what the page looks at. Stops the script on bad input."""
     with st.container(border=True):
-        st.text_area("Prompt", key=state.key("prompt"), height=68, placeholder="Type a prompt and press Ctrl+Enter")
+        st.text_area(
+            "Prompt", key=state.key("prompt"), height=68, placeholder="Type a prompt and press Ctrl+Enter",
+            on_change=_forget_places, args=(state,),
+        )  # fmt: skip
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
             st.button("Run", type="primary", shortcut="Ctrl+Enter", width="content", key="bar.run")
             st.toggle("BOS", key=state.key("bos"), help=_BOS_HELP)
@@ -31,6 +34,16 @@ def show(state: UrlState) -> Bench:
         bench = lay_out(state)
         _show_strip(state, bench)
     return bench
+
+
+_PLACES = ("pos", "key", "zoom", "observed", "observer", "cells")
+"""What names positions of the prompt: another prompt has others there."""
+
+
+def _forget_places(state: UrlState) -> None:
+    for name in _PLACES:
+        if name in state.schema:
+            state.set(name, state.schema[name].default)
 
 
 def _show_strip(state: UrlState, bench: Bench) -> None:

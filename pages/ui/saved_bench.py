@@ -5,6 +5,7 @@ import re
 import streamlit as st
 
 from interp_core.errors import InterpError
+from interp_core.prompts import Prompt
 from interp_core.settings import runs_folder
 from interp_core.types import ModelSpec, Run
 from pages.ui import cached, share
@@ -26,7 +27,7 @@ def show(state: UrlState) -> Bench:
         facts = bench.saved.facts if bench.saved else None
         assert facts
         card, count = facts.card, len(bench.tokenised.ids)
-        st.markdown(f"**Saved run**, read-only: {plain(card.name)}, {plain(facts.prompt.text[:200])}")
+        st.markdown(f"**Saved run**, read-only: {plain(card.name)}, “{plain(facts.prompt.text[:200])}”")
         generated = count - facts.n_prompt
         st.caption(
             plain(
@@ -35,7 +36,7 @@ def show(state: UrlState) -> Bench:
             )
         )
         with st.container(horizontal=True):
-            _leave_button(state)
+            _leave_button(state, facts.prompt)
             with st.popover("Share", icon=":material/link:"):
                 share.show_link(state)
     state.restrict("pos", count, f"the run has {count} tokens")
@@ -53,7 +54,15 @@ def _open(key: str) -> Bench:
     return Bench(spec, facts.card, facts.prompt, facts.tokenised, Run(spec, facts.tokenised.ids), run)
 
 
-def _leave_button(state: UrlState) -> None:
+def _leave_button(state: UrlState, prompt: Prompt | None = None) -> None:
     st.button(
-        "Back to the live model", key="saved.leave", icon=":material/undo:", on_click=lambda: state.set("saved", "")
+        "Back to the live model", key="saved.leave", icon=":material/undo:", on_click=_leave, args=(state, prompt)
     )
+
+
+def _leave(state: UrlState, prompt: Prompt | None) -> None:
+    """Take the prompt along: the live model may be another, the text is the same."""
+    state.set("saved", "")
+    if prompt:
+        for name, value in (("prompt", prompt.text), ("bos", prompt.prepend_bos), ("chat", prompt.chat)):
+            state.set(name, value)

@@ -74,7 +74,7 @@ def _cells(text: str) -> tuple[tuple[int, int], ...]:
     """Drawn cells: query.key, one after another, joined by underlines."""
     cells = [part.split(".") for part in text.split("_")]
     if len(cells) > 2000 or not all(
-        len(cell) == 2 and all(part.isdigit() and len(part) < 8 for part in cell) for cell in cells
+        len(cell) == 2 and all(part.isascii() and part.isdigit() and len(part) < 8 for part in cell) for cell in cells
     ):
         raise ValueError("it must be cells such as 5.2_7.3")
     return tuple((int(query), int(key)) for query, key in cells)
@@ -96,6 +96,7 @@ ATTENTION: Schema = {
     "types": Field((), _several(HEAD_TYPES), ".".join),
     "score": choice(SCORES, "induction"),
     "on": choice(("prompt", "repeated", "batch"), "prompt"),
+    "over": choice(("prompt", "batch"), "prompt"),
     "pattern": choice(PATTERNS, "after_same_token"),
     "cells": Field((), _cells, lambda cells: "_".join(f"{query}.{key}" for query, key in cells)),
     "how": choice(AGGREGATES, "head"),

@@ -68,10 +68,23 @@ def _npz(arrays: dict[str, np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
+def source(bench: Bench) -> str:
+    """The first arguments of a call on what `load_code` loads."""
+    return "run" if bench.saved else "model, prompt"
+
+
+def title(bench: Bench, what: str) -> str:
+    """Heading of a file that is taken along: what it shows, of which model and prompt."""
+    text = bench.prompt.text if len(bench.prompt.text) <= 80 else bench.prompt.text[:80] + "…"
+    return (
+        f"{what} · {bench.card.name}, revision {bench.card.revision[:12]}, {bench.card.processing} weights · {text!r}"
+    )
+
+
 def load_code(bench: Bench) -> str:
     """The lines that load this model and tokenise this prompt, or open this saved run, in a notebook."""
     if bench.saved:
-        return f"import hookscope\n\nmodel = hookscope.open_run({str(bench.saved.folder)!r})\nprompt = None\n"
+        return f"import hookscope\n\nrun = hookscope.open_run({str(bench.saved.folder)!r})\n"
     spec, prompt = bench.spec, bench.prompt
     held = (
         ""

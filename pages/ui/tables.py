@@ -39,9 +39,13 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def attention_table(
-    tokens: "Tokenised", pattern: Float[np.ndarray, "query_pos key_pos"], layer: int, head: int
+    tokens: "Tokenised",
+    pattern: Float[np.ndarray, "query_pos key_pos"],
+    value_norms: Float[np.ndarray, " key_pos"],
+    layer: int,
+    head: int,
 ) -> pd.DataFrame:
-    """One row an unmasked weight of one head: query, key, attention probability."""
+    """One row an unmasked weight of one head: query, key, attention probability, and that times the value's norm."""
     query, key = np.tril_indices(len(pattern))
     names = np.asarray(tokens.str_tokens, dtype=object)
     return pd.DataFrame(
@@ -53,6 +57,7 @@ def attention_table(
             "key_position": key,
             "key_token": names[key],
             "attention": pattern[query, key],
+            "attention_times_value_norm": pattern[query, key] * value_norms[key],
         }
     )
 

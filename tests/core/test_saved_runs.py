@@ -77,7 +77,7 @@ def test_a_flipped_byte_is_noticed(saved, name, place):
 
 def test_a_missing_file_or_manifest_is_said_so(saved, tmp_path):
     run, _ = saved
-    with pytest.raises(SavedRunError, match="cannot be opened"):
+    with pytest.raises(SavedRunError, match="not on this server"):
         open_run(tmp_path / "nothing")
     (run.folder / layer_file(2)).unlink()
     with pytest.raises(SavedRunError, match="cannot be opened"):

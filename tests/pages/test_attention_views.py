@@ -150,7 +150,7 @@ def test_scores_and_similarity_over_a_batch(visit):
     assert "of 2 prompts of the batch" in words(app)
     assert "±" in words(app)
     app.segmented_control(key="attention.view").set_value("similar").run()
-    app.segmented_control(key="attention.on").set_value("batch").run()
+    app.segmented_control(key="attention.over").set_value("batch").run()
     assert not app.exception
     assert "2 prompts" in words(app)
 
@@ -231,7 +231,7 @@ def test_a_saved_run_looks_like_the_live_one(visit, saved):
 
 def test_what_takes_a_model_says_so_in_a_saved_run(visit, saved):
     app = visit("attention", saved=saved.name, view="query_key")
-    assert "takes the model" in app.error[0].value
+    assert "takes the model" in app.info[0].value
 
 
 def test_a_saved_run_that_was_changed_or_is_gone_says_so(visit, saved):
@@ -242,7 +242,7 @@ def test_a_saved_run_that_was_changed_or_is_gone_says_so(visit, saved):
     app = visit("attention", saved=saved.name, layer="1")
     assert "not what was written" in app.error[0].value.replace("\\", "")
     gone = visit("attention", saved="0123456789abcdef")
-    assert "cannot be opened" in gone.error[0].value
+    assert "not on this server" in gone.error[0].value
     assert not gone.exception
 
 

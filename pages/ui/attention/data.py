@@ -143,6 +143,8 @@ def pooled(bench: Bench, survey: "AttentionSurvey", index: int, weighted: bool) 
 
 def aggregate(bench: Bench, how: "Aggregate", index: int, head: int) -> Float[np.ndarray, "query_pos key_pos"]:
     """Attention of one head, or of many in one matrix."""
+    if how in ("head", "layer_mean") and not bench.saved:
+        return _one_layer(bench, survey(bench), index, head if how == "head" else None)
 
     def work(patterns: "Patterns") -> Any:
         from interp_core.attention_aggregates import aggregate_attention
@@ -151,6 +153,19 @@ def aggregate(bench: Bench, how: "Aggregate", index: int, head: int) -> Float[np
 
     place = {"head": (index, head), "layer_mean": (index,)}.get(how, ())
     return _of_patterns(bench, ("aggregate", how, place), work, "Computing attention")
+
+
+def _one_layer(bench: Bench, survey: "AttentionSurvey", index: int, head: int | None) -> Any:
+    """One head of a layer, or the mean of all, from the survey's inputs: one layer and not a whole pass."""
+
+    def work(model: "LoadedModel") -> Any:
+        from interp_core.attention import layer_patterns
+
+        assert survey.inputs is not None
+        heads = None if head is None else (head,)
+        return layer_patterns(model, bench.run, survey.inputs, index, heads).mean(0)
+
+    return cached.ask(bench.spec, ("one layer", bench.run, index, head), work, "Computing attention")
 
 
 def search(bench: Bench, cells: "Cells") -> "PatternSearch":

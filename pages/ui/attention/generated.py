@@ -52,7 +52,11 @@ def show(state: UrlState, bench: Bench) -> None:
     tokens = whole.tokenised
     payload = data.packed(
         about,
-        lambda: generated_payload(GeneratedView(tokens.str_tokens, tokens.special, n_prompt, rows, title, about)),
+        lambda: generated_payload(
+            GeneratedView(
+                tokens.str_tokens, tokens.special, n_prompt, rows, title, about, _UNITS.get(how, _PROBABILITY)
+            )
+        ),
     )
     selection = generated_selection(about, **_settings(state, n_prompt, len(tokens.ids)))
     picture(
@@ -64,13 +68,25 @@ def show(state: UrlState, bench: Bench) -> None:
         "generated",
         lambda: _table(state, whole, n_prompt, rows),
         lambda: Component.load("generated").standalone(
-            payload, "Hookscope: attention over generated text", parts=[selection]
+            payload, share.title(bench, "Attention over generated text"), parts=[selection]
         ),
-        share.load_code(bench) + f"hookscope.show_generated(model, prompt, tokens={state['tokens']}, how={how!r}, "
-        f"layer={index}, head={head})",
+        share.load_code(bench) + _code(state, bench, how, index, head),
     )
     if not bench.saved:
         keep.remember(whole, n_prompt, dataclasses.replace(_sampling(state), n_tokens=len(tokens.ids) - n_prompt))
+
+
+_PROBABILITY = "attention probability"
+_UNITS = {"largest": "largest mean attention", "rollout": "share that flows from the token, by rollout"}
+
+
+def _code(state: UrlState, bench: Bench, how: str, index: int, head: int) -> str:
+    sampling = "" if bench.saved else f"sampling=hookscope.{_sampling(state)!r}, "
+    settings = {"row": "wrote", "power": 1.0, "cutoff": None, "ignore": 0}
+    changed = "".join(f", {name}={state[name]!r}" for name, usual in settings.items() if state[name] != usual)
+    return (
+        f"hookscope.show_generated({share.source(bench)}, {sampling}how={how!r}, layer={index}, head={head}{changed})"
+    )
 
 
 def _sampling(state: UrlState) -> "Sampling":

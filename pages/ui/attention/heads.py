@@ -56,9 +56,9 @@ def show(state: UrlState, bench: Bench) -> None:
         "heads",
         lambda: tables.scores_table(survey.scores.values, schemas.SCORES),
         lambda: Component.load("head_grid").standalone(
-            head_grid_payload(view(data.MOST_EXACT, opens=True)), "Hookscope: every head"
+            head_grid_payload(view(data.MOST_EXACT, opens=True)), share.title(bench, "Every head")
         ),
-        share.load_code(bench) + "hookscope.show_heads(model, prompt)",
+        share.load_code(bench) + f"hookscope.show_heads({share.source(bench)})  # every head, layer by layer",
     )
     data.draw_rest(bench, survey, progress)
 

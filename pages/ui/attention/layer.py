@@ -62,17 +62,26 @@ def show(state: UrlState, bench: Bench) -> None:
         )
     if drawn.pool > 1:
         st.caption(
-            f"{len(tokens.ids):,} tokens are more than any screen shows at once: a cell is the largest of {drawn.pool} × "
-            f"{drawn.pool} weights. Hold a head and zoom in for exact ones."
+            f"{len(tokens.ids):,} tokens are more than any screen shows at once: each cell is the largest of several weights, as "
+            "the key above says. Hold a head and zoom in for exact ones."
         )
     with st.expander("How to read this"):
         st.markdown(_HOW_TO_READ)
     head = state["head"] or 0
     share.show_downloads(
-        "attention",
-        lambda: tables.attention_table(tokens, data.weights(bench, survey, index, head, weighted), index, head),
-        lambda: Component.load("attention").standalone(payload, f"Hookscope: attention, layer {index}", parts=parts),
-        share.load_code(bench) + f"hookscope.show_attention(model, prompt, layer={index}, head={state['head']})",
+        f"attention-L{index}H{head}",
+        lambda: tables.attention_table(
+            tokens,
+            data.weights(bench, survey, index, head, False),
+            data.survey(bench).value_norms[index, head],
+            index,
+            head,
+        ),
+        lambda: Component.load("attention").standalone(
+            payload, share.title(bench, f"Attention, layer {index}"), parts=parts
+        ),
+        share.load_code(bench) + f"hookscope.show_attention({share.source(bench)}, layer={index}, head={state['head']}"
+        f"{', weighted=True' if weighted else ''})",
         arrays=lambda: _arrays(bench, survey, index),
     )
     data.draw_rest(bench, survey, progress)

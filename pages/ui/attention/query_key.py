@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from interp_core.errors import InterpError
 from interp_views.component import Component
 from interp_views.query_key import QueryKeyView, query_key_payload, query_key_selection
 from pages.ui import share, tables
@@ -20,9 +19,10 @@ if TYPE_CHECKING:
 def show(state: UrlState, bench: Bench) -> None:
     """Draw the view."""
     if bench.saved:
-        raise InterpError(
+        st.info(
             "A saved run holds attention, not queries and keys: this view takes the model. Go back to the live model."
         )
+        return
     tokens, count = bench.tokenised, len(bench.tokenised.ids)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         controls.show_layer(state, bench)
@@ -59,7 +59,7 @@ def show(state: UrlState, bench: Bench) -> None:
     share.show_downloads(
         "query_key",
         lambda: tables.query_key_table(tokens, found.q, found.k, found.scores, found.pattern, found.scale),
-        lambda: Component.load("query_key").standalone(payload, f"Hookscope: query and key, L{index}H{head}"),
+        lambda: Component.load("query_key").standalone(payload, share.title(bench, f"Query and key, L{index}H{head}")),
         share.load_code(bench) + f"hookscope.query_key(model, prompt, layer={index}, head={head}, query={query})",
         arrays=lambda: {"q": found.q, "k": found.k, "scores": found.scores, "pattern": found.pattern},
     )

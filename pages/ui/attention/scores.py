@@ -52,9 +52,15 @@ def show(state: UrlState, bench: Bench) -> None:
     share.show_downloads(
         "scores",
         lambda: tables.scores_table(values, schemas.SCORES, spread),
-        lambda: Component.load("head_map").standalone(payload, f"Hookscope: {kind.label}"),
-        share.load_code(bench) + f"hookscope.head_scores(model{'' if state['on'] == 'repeated' else ', prompt'})",
+        lambda: Component.load("head_map").standalone(payload, share.title(bench, kind.label)),
+        share.load_code(bench) + _code(state, bench),
     )
+
+
+def _code(state: UrlState, bench: Bench) -> str:
+    if state["on"] == "batch":
+        return "scores = [hookscope.head_scores(model, text) for text in prompts]  # the prompts of the batch"
+    return f"hookscope.head_scores({'model' if state['on'] == 'repeated' else share.source(bench)})"
 
 
 def _values(

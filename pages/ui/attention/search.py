@@ -64,13 +64,13 @@ def show(state: UrlState, bench: Bench) -> None:
     share.show_downloads(
         "search",
         lambda: tables.scores_table(found.score[None], ("fit",)),
-        lambda: Component.load("head_grid").standalone(payload, "Hookscope: heads by pattern"),
-        share.load_code(bench) + f"hookscope.search_heads(model, prompt, {_code(state)})",
+        lambda: Component.load("head_grid").standalone(payload, share.title(bench, "Heads by pattern")),
+        share.load_code(bench) + f"hookscope.search_heads({share.source(bench)}, {_code(state)})",
     )
 
 
 def _code(state: UrlState) -> str:
-    return repr(state["pattern"]) if state["pattern"] != "drawn" else f"cells={state['cells']!r}"
+    return f"pattern={state['pattern']!r}" if state["pattern"] != "drawn" else f"cells={state['cells']!r}"
 
 
 def _cells(state: UrlState, bench: Bench) -> "Cells | None":

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import streamlit as st
 
 from interp_core.errors import InterpError
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from interp_core.similar_heads import HeadSimilarity
 
 _SHOWN = 16
-_ON = {"prompt": "This prompt", "batch": "The batch"}
+_OVER = {"prompt": "This prompt", "batch": "The batch"}
 
 
 def show(state: UrlState, bench: Bench) -> None:
@@ -27,9 +26,9 @@ def show(state: UrlState, bench: Bench) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         controls.show_layer(state, bench)
         controls.show_head(state, bench, none="Head 0")
-        if state["on"] not in _ON:
-            state.set("on", "prompt")
-        st.segmented_control("On", list(_ON), key=state.key("on"), format_func=lambda name: _ON[name], required=True)
+        st.segmented_control(
+            "Over", list(_OVER), key=state.key("over"), format_func=lambda name: _OVER[name], required=True
+        )
     survey = data.survey(bench)  # first: asking for something else would stop a survey that is under way
     found = _compare(state, bench)
     n_heads, index = bench.card.n_heads, state["layer"] * bench.card.n_heads + (state["head"] or 0)
@@ -42,6 +41,8 @@ def show(state: UrlState, bench: Bench) -> None:
         parts=[head_grid_selection(payload[0], layer=state["layer"], head=state["head"] or 0)],
         events={"open": lambda value: controls.select_head(state, bench, value)},
     )  # fmt: skip
+    if state["over"] == "batch":
+        st.caption("Similarity is over the batch; the small patterns are those of the prompt above.")
     st.button(
         f"Look at {name}", key="similar.open", icon=":material/grid_on:", on_click=lambda: state.set("view", "layer")
     )
@@ -59,15 +60,15 @@ def show(state: UrlState, bench: Bench) -> None:
     share.show_downloads(
         "similar",
         lambda: tables.similarity_table(labels, found.coefficient[index], found.place),
-        lambda: Component.load("head_grid").standalone(payload[1], f"Hookscope: heads like {name}"),
+        lambda: Component.load("head_grid").standalone(payload[1], share.title(bench, f"Heads like {name}")),
         share.load_code(bench)
-        + f"hookscope.similar_heads(model, prompt, layer={state['layer']}, head={state['head'] or 0})",
+        + f"hookscope.similar_heads({share.source(bench)}, layer={state['layer']}, head={state['head'] or 0})",
         arrays=lambda: {"coefficient": found.coefficient, "place": found.place},
     )
 
 
 def _compare(state: UrlState, bench: Bench) -> "HeadSimilarity":
-    if state["on"] == "batch":
+    if state["over"] == "batch":
         prompts = batch.prompts_in_use()
         if bench.saved or not prompts:
             raise InterpError(
@@ -109,9 +110,9 @@ def _show_map(state: UrlState, bench: Bench, found: "HeadSimilarity", index: int
         figure, key="picture.map", on_select=choose, selection_mode="points", theme=None,
         alt="Map of all heads: heads with similar patterns lie together.",
     )  # fmt: skip
+    positions = "position" if found.n_queries == 1 else "positions"
     sampled = "" if found.n_queries == found.n_all_queries else f" of {found.n_all_queries:,}, evenly spaced"
     st.caption(
-        f"The map shows {found.share:.0%} of the squared distances between heads. {found.n_queries:,} query positions{sampled}"
+        f"The map shows {found.share:.0%} of the squared distances between heads. {found.n_queries:,} query {positions}{sampled}"
         f", {found.n_prompts} {'prompt' if found.n_prompts == 1 else 'prompts'}. Click a head to look for its like."
     )
-    assert not np.isnan(found.share)
