@@ -141,8 +141,11 @@ class UrlState:
     def restrict(self, name: str, count: int, what: str) -> None:
         """Refuse a number that this model or prompt does not have, with a sentence, and take the default."""
         default = self.schema[name].default
-        said = self._said[name]
-        if said is not None and said >= count:
+        said, refusal = self._said[name], (name, _signature())
+        # A URL that the page is about to replace may still name what the user has just changed: that is no bad link.
+        of_link = self[name] == said or st.session_state.get(f"url.refused.{name}") == refusal
+        if said is not None and said >= count and of_link:
+            st.session_state[f"url.refused.{name}"] = refusal
             self.problems.append(f"{name}={said}: {what}. Shown instead: {'none' if default is None else default}.")
             self._said[name] = default
         if self[name] is not None and not (isinstance(self[name], int) and self[name] < count):

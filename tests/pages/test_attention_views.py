@@ -17,7 +17,7 @@ from interp_core.saved_runs import RunFacts, layer_file
 from interp_core.settings import runs_folder
 from interp_core.similar_heads import compare_heads
 from interp_core.types import Run
-from pages.ui import schemas
+from pages.ui import schemas, tables
 from tests.pages.conftest import words as escaped_words
 from tests.views.reading import unpack
 
@@ -261,3 +261,24 @@ def test_saving_a_run_and_finding_it_in_the_list(visit):
 def test_the_list_says_what_cannot_be_opened(visit, saved):
     (saved / "manifest.json").write_text("{}")
     assert "not a saved run" in words(visit("saved"))
+
+
+def test_another_prompt_forgets_the_places_of_the_old_one(visit):
+    app = visit("attention", prompt=REPEATS, pos="5", zoom="2.1.4", head="2")
+    app.text_area(key="url.prompt").set_value("and").run()
+    assert not app.warning, app.warning[0].value
+    assert "pos" not in app.query_params
+    assert "zoom" not in app.query_params
+    assert app.query_params["head"] == "2"
+
+
+def test_layers_that_the_model_lacks_are_said_so(visit):
+    app = visit("attention", view="heads", from_layer="99")
+    assert "from_layer=99" in app.warning[0].value.replace("\\", "")
+
+
+def test_the_table_of_a_weighted_view_holds_both_numbers(tiny):
+    tokens = tiny.tokenizer.tokenise(Prompt("and John"))
+    pattern = np.tril(np.ones((len(tokens.ids),) * 2, np.float32))
+    table = tables.attention_table(tokens, pattern, np.arange(len(tokens.ids), dtype=np.float32), 1, 2)
+    assert (table["attention_times_value_norm"] == table["attention"] * table["key_position"]).all()

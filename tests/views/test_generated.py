@@ -233,3 +233,19 @@ def test_another_text_releases_what_was_frozen_in_the_old_one(browser):
         show(page, generated_payload(view(TOKENS[:8], about="b")))
         expect(page.locator("[data-testid^=observed-token]")).to_have_count(8)
         expect(page.get_by_test_id("observed-frozen")).to_be_hidden()
+
+
+def test_a_token_that_is_no_observer_does_not_let_go_of_the_one_that_is_frozen(browser):
+    with stage(browser, "generated", generated_payload(view()), generated_selection("a", observer=8)) as page:
+        page.locator("[data-testid=observer-token-1]").dblclick()
+        assert sent(page) == []
+        assert page.locator("[data-testid=observer-frozen]").is_visible()
+
+
+def test_escape_lets_both_views_go(browser):
+    selection = generated_selection("a", observed=2, observer=8)
+    with stage(browser, "generated", generated_payload(view()), selection) as page:
+        page.locator("[data-testid=observed-frozen]").wait_for()
+        page.locator("[data-testid=observed-token-0]").focus()
+        page.keyboard.press("Escape")
+        assert sent(page) == [["freeze", {"observed": None, "observer": None}]]
