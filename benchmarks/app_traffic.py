@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, Request, WebSocket
 from benchmarks import chromium
 from benchmarks.report import ROOT
 from benchmarks.server import Server
-from benchmarks.stopwatch import Stopwatch
+from benchmarks.stopwatch import Stopwatch, title_has
 from benchmarks.texts import texts
 from pages.ui.text_code import encode_text
 
@@ -64,30 +64,33 @@ def measure(browser: Browser, lengths: tuple[int, ...], runs: int) -> dict[int, 
     with Server(ROOT / "app.py") as server:
         for n_pos in lengths:
             url = f"{server.url}/attention?layer={LAYER}&prompt={encode_text(texts(n_pos, 1)[0])}"
-            for _ in range(runs + 1):  # the first fills the server's cache
-                with chromium.fresh_context(browser) as context:
-                    for what, sending in _visit(context.new_page(), url).items():
-                        found[n_pos][what].append(sending)
-            for sendings in found[n_pos].values():
-                del sendings[0]
+            for run in range(runs + 1):
+                for what, sending in (_to_heads(browser, url) | _to_layer(browser, url)).items():
+                    found[n_pos][what] += [sending] if run else []  # the first fills the server's cache
     return found
 
 
-def _visit(page: Page, url: str) -> dict[str, Sending]:
-    watch, traffic = Stopwatch(page), _Traffic(page)
+def _to_heads(browser: Browser, url: str) -> dict[str, Sending]:
+    with chromium.fresh_context(browser) as context:
+        page = context.new_page()
+        watch, traffic = Stopwatch(page), _Traffic(page)
+        watch.open(url, "attention")
+        choose = page.get_by_role("radio", name="All heads").click
+        return {"heads": _choose(watch, traffic, "pointerdown", "head-grid", "() => true", choose)}
 
-    def view(name: str) -> Callable[[], None]:
-        return page.get_by_role("radio", name=name).click
 
-    watch.open(url, "attention")
-    page.evaluate("document.activeElement?.blur()")
-    at_layer = f'(root) => root.querySelector("[data-testid=head-thumb-0]").textContent === "L{LAYER}H0"'
-    pressed = '(root) => root.querySelector("[data-testid=head-thumb-0]").ariaPressed === "true"'
-    return {
-        "heads": _choose(watch, traffic, "pointerdown", "head-grid", "() => true", view("All heads")),
-        "layer": _choose(watch, traffic, "pointerdown", "attention", at_layer, view("One layer")),
-        "head": _choose(watch, traffic, "keydown", "attention", pressed, lambda: page.keyboard.press("n")),
-    }
+# A context of its own: what Streamlit has sent once to a session it does not send again.
+def _to_layer(browser: Browser, url: str) -> dict[str, Sending]:
+    with chromium.fresh_context(browser) as context:
+        page = context.new_page()
+        watch, traffic = Stopwatch(page), _Traffic(page)
+        watch.open(f"{url}&view=heads", "head-grid")
+        choose = page.get_by_role("radio", name="One layer").click
+        layer = _choose(watch, traffic, "pointerdown", "attention", "() => true", choose)
+        held = _choose(
+            watch, traffic, "keydown", "attention", title_has(f"L{LAYER}H0"), lambda: page.keyboard.press("n")
+        )
+        return {"layer": layer, "head": held}
 
 
 def _choose(

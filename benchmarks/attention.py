@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Playwright, sync_playwright
+from playwright.sync_api import sync_playwright
 
 from benchmarks import app_traffic, attention_table, chromium, patterns, peers, pixels, report
 from benchmarks.attention_table import OURS
@@ -54,12 +54,12 @@ class Case:
             self.problem = str(error)
         self.n_bytes = self.path.stat().st_size if self.path.is_file() else 0
 
-    def open(self, playwright: Playwright, screenshots: Path | None) -> None:
+    def open(self, screenshots: Path | None) -> None:
         """Open the file once in a fresh browser."""
         shot = screenshots / f"{self.path.stem}.png" if screenshots and not self.openings else None
         say(f"opening {self.path.name}")
         try:
-            self.openings.append(pixels.open_file(playwright, self.path, self.cells, shot))
+            self.openings.append(pixels.open_file(self.path, self.cells, shot))
         except pixels.NoPictureError as error:
             self.problem = str(error)
 
@@ -72,8 +72,7 @@ def say(text: str) -> None:
 def write_files(folder: Path, quick: bool) -> list[Case]:
     """Every tool's file for every length; at `patterns.LONG` tokens those of the others, of one head."""
     chosen = [peer for peer in peers.PEERS if not (quick and peer.slow)]
-    for peer in chosen:
-        peer.install()
+    problems = {peer: _problem(peer) for peer in chosen}
     cases = []
     for n_pos, heads in patterns.real_heads(LENGTHS).items():
         if n_pos != patterns.LONG:
@@ -82,9 +81,19 @@ def write_files(folder: Path, quick: bool) -> list[Case]:
             cases.append(ours)
         for peer in chosen:
             case = Case(peer.name, n_pos, folder / f"{peer.name.replace(' ', '-')}-{n_pos}.html", peer.cells)
-            case.write(lambda heads=heads, peer=peer, path=case.path: peer.write(heads, folder, path))
+            case.problem = problems[peer]
+            if not case.problem:
+                case.write(lambda heads=heads, peer=peer, path=case.path: peer.write(heads, folder, path))
             cases.append(case)
     return cases
+
+
+def _problem(peer: peers.Peer) -> str:
+    try:
+        peer.install()
+    except peers.PeerError as error:
+        return f"not to be had: {error}"
+    return ""
 
 
 def _write_ours(heads: patterns.Heads, path: Path) -> tuple[float, int]:
@@ -93,13 +102,13 @@ def _write_ours(heads: patterns.Heads, path: Path) -> tuple[float, int]:
     return time.monotonic() - began, 0
 
 
-def measure(playwright: Playwright, cases: list[Case], runs: int, screenshots: Path | None) -> None:
+def measure(cases: list[Case], runs: int, screenshots: Path | None) -> None:
     """Open every file, all taking turns."""
     for run in range(runs):
         # Every other round goes backwards, so that no tool is always the one after another.
         for case in cases[:: -1 if run % 2 else 1]:
             if case.wants_another():
-                case.open(playwright, screenshots)
+                case.open(screenshots)
 
 
 def main() -> int:
@@ -108,22 +117,24 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="leave out the slow tools, circuitsvis and bertviz")
     parser.add_argument("--screenshots", type=Path, metavar="FOLDER", help="keep what each file showed in the end")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
-        with chromium.launch(playwright) as browser:  # first, so that a missing browser is said before any work
-            version = browser.version
+    with sync_playwright() as playwright, chromium.launch(playwright) as browser:
+        version = browser.version  # first, so that a missing browser is said before any work
+    with tempfile.TemporaryDirectory() as name:
         try:
             cases = write_files(Path(name), options.quick)
-        except (InterpError, peers.PeerError) as error:
+        except InterpError as error:
             print(error, file=sys.stderr)
             return 1
-        measure(playwright, cases, options.runs, options.screenshots)
-        say("counting what the app sends")
-        with chromium.launch(playwright) as browser:
-            sent = app_traffic.measure(browser, LENGTHS, options.runs)
+        measure(cases, options.runs, options.screenshots)
+    say("counting what the app sends")
+    with sync_playwright() as playwright, chromium.launch(playwright) as browser:
+        sent = app_traffic.measure(browser, LENGTHS, options.runs)
     headline = attention_table.show(cases, sent)
     raw = {
         "files": [{**asdict(case), "path": case.path.name} for case in cases],
-        "app": {n_pos: {what: [asdict(one) for one in found] for what, found in of.items()} for n_pos, of in sent.items()},
+        "app": {
+            n_pos: {what: [asdict(one) for one in found] for what, found in of.items()} for n_pos, of in sent.items()
+        },
     }
     described = report.machine(chromium=version, **{peer.package: peer.version for peer in peers.PEERS})
     peak = max((case.written_memory for case in cases), default=0) / GIB

@@ -1,5 +1,6 @@
 """How much memory the programs that this process started take together, and a limit to it."""
 
+import contextlib
 import threading
 from typing import Self
 
@@ -17,8 +18,10 @@ class MemoryWatch:
     Resident memory of every process is added up, so what several of a browser share counts several times: some 0.3 GiB.
     """
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int = LIMIT, pid: int | None = None) -> None:
+        """Of one program alone where `pid` is given, which is never ended."""
         self.peak = 0
+        self._one = psutil.Process(pid) if pid else None
         self.ended = False
         """Whether a program had to be ended."""
         self._limit = limit
@@ -40,22 +43,29 @@ class MemoryWatch:
 
     def _look(self) -> None:
         while not self._over.wait(_EVERY_S):
-            sizes = {process: _resident(process) for process in psutil.Process().children(recursive=True)}
+            watched = [self._one] if self._one else psutil.Process().children(recursive=True)
+            sizes = {process: resident(process) for process in watched}
             self.peak = max(self.peak, sum(sizes.values()))
-            if sum(sizes.values()) > self._limit:
+            if not self._one and sum(sizes.values()) > self._limit:
                 self.ended = True
                 _end(max(sizes, key=lambda process: sizes[process]))
 
 
-def _resident(process: psutil.Process) -> int:
+def resident(process: psutil.Process) -> int:
+    """Resident bytes of a process, 0 of one that is gone."""
     try:
         return process.memory_info().rss
     except psutil.Error:  # it has ended, or is about to
         return 0
 
 
+def end_tree(pid: int) -> None:
+    """End a process and all that it started."""
+    process = psutil.Process(pid)
+    for one in (process, *process.children(recursive=True)):
+        _end(one)
+
+
 def _end(process: psutil.Process) -> None:
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process.kill()
-    except psutil.NoSuchProcess:
-        pass

@@ -75,7 +75,7 @@ class Peer:
             self._run([*pip, *(["--no-deps"] if self.is_lean else []), pins[0]], _INSTALL_TIMEOUT_S)
             if self.scripts and npm(["install", *_NPM, "--prefix", str(self.folder), *self.scripts]):
                 raise PeerError(f"npm cannot install {' '.join(self.scripts)}")
-        except (OSError, subprocess.CalledProcessError) as error:
+        except OSError as error:
             raise PeerError(f"no environment could be made: {error}") from error
         done.write_text("\n".join([*pins, *self.scripts]), encoding="utf-8")
 

@@ -6,19 +6,27 @@ window have changed for half a second; the half second is not counted.
 """
 
 import base64
+import contextlib
 import hashlib
+import json
+import subprocess
+import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import CDPSession, Error, Page, Playwright, TimeoutError
+from playwright.sync_api import CDPSession, Error, Page, Playwright, TimeoutError, sync_playwright
 
 from benchmarks import chromium
-from benchmarks.memory import MemoryWatch
+from benchmarks.memory import MemoryWatch, end_tree
+from benchmarks.report import ROOT
+from interp_core.settings import GIB
 
 TIMEOUT_S = 180
 _QUIET_S = 0.5
 _ANSWER_S = 3
+_START_S = 20
 _WATCH = """(() => {
   const seen = window.benchmark = { cells: false, elements: 0, changed: 0, painted: null };
   const look = () => {
@@ -44,7 +52,7 @@ class Opening:
     """When our own picture says that it is painted; None for the others."""
     elements: int
     """Elements of the document then, without those in shadow trees."""
-    memory: int = 0
+    memory: int
     """Peak bytes of all processes of the browser."""
 
 
@@ -74,11 +82,10 @@ class _Frames:
         self._session.send("Page.screencastFrameAck", {"sessionId": frame["sessionId"]})
 
 
-def open_file(playwright: Playwright, path: Path, cells: str, screenshot: Path | None = None) -> Opening:
+def open_file(path: Path, cells: str, screenshot: Path | None = None) -> Opening:
     """Open a file in a browser of its own and wait for its picture.
 
     Args:
-        playwright: Starts the browser.
         path: Of the HTML file.
         cells: Selector of what the picture is drawn with.
         screenshot: Where to keep what was on screen at the end.
@@ -86,23 +93,40 @@ def open_file(playwright: Playwright, path: Path, cells: str, screenshot: Path |
     Raises:
         NoPictureError: There is none in time, or the browser breaks down.
     """
-    # A page that never answers cannot be closed, so the whole browser goes each time.
-    with MemoryWatch() as memory, chromium.launch(playwright) as browser:
+    # A page that is too much for the browser can leave its driver waiting for ever: a process apart can be ended.
+    command = [sys.executable, "-m", "benchmarks.pixels", str(path.absolute()), cells]
+    command += [str(screenshot.absolute())] if screenshot else []
+    with MemoryWatch() as memory, subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            answer = process.communicate(timeout=TIMEOUT_S + _START_S)[0]
+        except subprocess.TimeoutExpired:
+            end_tree(process.pid)
+            answer = json.dumps(f"no answer in {TIMEOUT_S} s")
+    found = json.loads(answer) if answer else "the browser broke down"
+    if isinstance(found, str):
+        gib = f"{memory.peak / GIB:.1f} GiB of memory by then"
+        raise NoPictureError(memory.words if memory.ended else f"{found}; {gib}")
+    return Opening(**found, memory=memory.peak)
+
+
+def _open_here(playwright: Playwright, path: Path, cells: str, screenshot: Path | None) -> dict[str, Any] | str:
+    """What `Opening` is made of, or why there is no picture."""
+    with chromium.launch(playwright) as browser:
         page = chromium.fresh_context(browser).new_page()
         page.add_init_script(_WATCH.replace("CELLS", cells))
         frames = _Frames(page.context.new_cdp_session(page))
         try:
             page.goto(path.as_uri(), wait_until="commit", timeout=TIMEOUT_S * 1000)
             opening = _wait(page, frames)
-            frames.stop()
-            if screenshot:
-                page.screenshot(path=screenshot)
-        except TimeoutError as error:
-            raise NoPictureError(_why_not(page)) from error
+        except TimeoutError:
+            return _why_not(page)
         except Error as error:
-            words = memory.words if memory.ended else f"the page broke down ({error.message.splitlines()[0]})"
-            raise NoPictureError(words) from error
-    return replace(opening, memory=memory.peak)
+            return f"the page broke down ({error.message.splitlines()[0]})"
+        frames.stop()
+        if screenshot:
+            with contextlib.suppress(Error):  # a page may take longer for it than for its picture: it counts all the same
+                page.screenshot(path=screenshot)
+        return opening
 
 
 def _why_not(page: Page) -> str:
@@ -113,10 +137,10 @@ def _why_not(page: Page) -> str:
         return f"no answer in {TIMEOUT_S} s"
     if cells:
         return f"still changing after {TIMEOUT_S} s ({elements:,} elements)"
-    return f"nothing drawn in {TIMEOUT_S} s: a page of {elements:,} elements without a picture"
+    return f"blank after {TIMEOUT_S} s ({elements:,} elements, none of a picture)"
 
 
-def _wait(page: Page, frames: _Frames) -> Opening:
+def _wait(page: Page, frames: _Frames) -> dict[str, Any]:
     deadline = time.monotonic() + TIMEOUT_S
     while True:
         page.wait_for_function(_QUIET, timeout=max(1.0, (deadline - time.monotonic()) * 1000))
@@ -126,5 +150,12 @@ def _wait(page: Page, frames: _Frames) -> Opening:
         )
         pixels = max(changed, frames.changed - origin)
         if frames.changed > origin and now - pixels >= _QUIET_S:
-            return Opening(pixels, painted, elements)
+            return {"pixels": pixels, "painted": painted, "elements": elements}
         page.wait_for_timeout(50)
+
+
+if __name__ == "__main__":
+    file, selector, *shots = sys.argv[1:]
+    with sync_playwright() as started:
+        seen = _open_here(started, Path(file), selector, Path(shots[0]) if shots else None)
+    print(json.dumps(seen))

@@ -41,6 +41,7 @@ class Server:
         except BaseException:
             self.__exit__()
             raise
+        self.pid = self._process.pid
         self.healthy_s = time.time() - self.started
         """Seconds from the start of the process until it says that it is well."""
         return self

@@ -20,17 +20,21 @@ _SCRIPT = """(() => {
   const arm = (type, selector, holds) => {
     let began = null, root = null, over = false;
     window.addEventListener(type, (event) => { began ??= event.timeStamp; }, { capture: true, once: true });
-    stopwatch.answer = new Promise((resolve) => {
+    stopwatch.stop?.();
+    stopwatch.pending = new Promise((resolve) => {
       const look = () => {
-        if (over || began === null || !root.dataset.painted || !holds(root)) return;
+        if (began === null || !root.dataset.painted) return;
+        stopwatch.last = performance.now() - began;
+        if (over || !holds(root)) return;
         over = true;
-        observer.disconnect();
         requestAnimationFrame(() => resolve(performance.now() - began));
       };
       const observer = new MutationObserver(look);
+      let stopped = false;
+      stopwatch.stop = () => { stopped = true; observer.disconnect(); };
       // Pictures may be mounted anew: watch the one that is there.
       const follow = () => {
-        if (over) return;
+        if (stopped) return;
         if (!root?.isConnected && (root = find(selector))) {
           observer.observe(root, { attributeFilter: ["data-painted"] });
           look();
@@ -41,12 +45,16 @@ _SCRIPT = """(() => {
     });
   };
   const answer = (limit) => Promise.race([
-    stopwatch.answer, new Promise((_, fail) => setTimeout(() => fail(new Error("the picture did not answer")), limit)),
+    stopwatch.pending, new Promise((_, fail) => setTimeout(() => fail(new Error("the picture did not answer")), limit)),
   ]);
   window.stopwatch = { find, arm, answer };
 })()"""
-_SETTLED = """() => document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning" """
-_REST_MS = 400
+# Asked once a frame.
+_IDLE_FOR = """(rest) => {
+  const isIdle = document.querySelector("[data-testid=stApp]")?.dataset.testScriptState === "notRunning";
+  stopwatch.idleSince = isIdle ? stopwatch.idleSince ?? performance.now() : null;
+  return isIdle && performance.now() - stopwatch.idleSince >= rest;
+}"""
 
 
 class Stopwatch:
@@ -66,17 +74,30 @@ class Stopwatch:
         """Milliseconds that it took."""
         return self.page.evaluate(f"stopwatch.answer({TIMEOUT_MS})")
 
-    def settle(self) -> None:
-        """Wait until Streamlit is idle, and a little longer: what a page draws next would be in the way."""
-        self.page.wait_for_timeout(_REST_MS / 2)
-        self.page.wait_for_function(_SETTLED, timeout=TIMEOUT_MS)
-        self.page.wait_for_timeout(_REST_MS)
+    def last(self) -> float:
+        """Milliseconds to the start of the last painting so far."""
+        return self.page.evaluate("stopwatch.last")
+
+    def settle(self, rest_ms: float = 400) -> None:
+        """Wait until Streamlit has been idle for so long: what a page draws next would be in the way."""
+        self.page.wait_for_timeout(rest_ms / 2)
+        self.page.evaluate("stopwatch.idleSince = null")
+        self.page.wait_for_function(_IDLE_FOR, arg=rest_ms, timeout=TIMEOUT_MS)
 
     def open(self, url: str, picture: str) -> None:
         """Go to a page of the app and wait for its picture."""
         self.page.goto(url, wait_until="commit")
         self.page.wait_for_function(f"() => stopwatch.find('.hs-{picture}[data-painted]')")
         self.settle()
+
+
+def text_changes(inside: str) -> str:
+    """A test for `arm`: what the elements of that selector say is no longer what it is now."""
+    return f"""(() => {{
+      const text = (root) => [...root.querySelectorAll({inside!r})].slice(0, 12).map((node) => node.textContent).join("|");
+      const before = text(stopwatch.find(".hs:has({inside})"));
+      return (root) => text(root) !== before;
+    }})()"""
 
 
 def title_has(name: str) -> str:
