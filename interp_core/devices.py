@@ -44,8 +44,14 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def trim_memory() -> None:
-    """Give freed memory back to the machine: glibc keeps 0.4 GB of the default model's load otherwise."""
+    """Give freed memory back to the machine: glibc keeps 0.4 GB of the default model's load otherwise.
+
+    What is left lives as long as the model. Frozen, it is passed over by later collections: Streamlit collects after
+    every run of a page, and that took a quarter of a second of each click with torch and a model in memory.
+    """
+    gc.unfreeze()
     gc.collect()
+    gc.freeze()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     if sys.platform == "linux":
