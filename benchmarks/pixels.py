@@ -2,7 +2,8 @@
 
 Chromium's compositor reports each new frame with its time (a screencast), and a script in the page looks at the
 document once a frame. The picture is on screen when its cells exist and neither the document nor the pixels of the
-window have changed for half a second; the half second is not counted.
+window have changed for half a second in which the page drew frames (a page that is busy is not done, although nothing
+changes). The half second is not counted.
 """
 
 import base64
@@ -28,9 +29,12 @@ _QUIET_S = 0.5
 _ANSWER_S = 3
 _START_S = 20
 _WATCH = """(() => {
-  const seen = window.benchmark = { cells: false, elements: 0, changed: 0, painted: null };
+  const seen = window.benchmark = { cells: false, elements: 0, changed: 0, painted: null, restless: 0 };
+  let before = 0;
   const look = () => {
     const now = performance.now() / 1000;
+    if (now - before > 0.1) seen.restless = now;
+    before = now;
     const elements = document.getElementsByTagName("*").length;
     if (elements !== seen.elements) Object.assign(seen, { elements, changed: now });
     if (!seen.cells && document.querySelector("CELLS")) Object.assign(seen, { cells: true, changed: now });
@@ -39,7 +43,8 @@ _WATCH = """(() => {
   };
   look();
 })()"""
-_QUIET = f"() => benchmark.cells && performance.now() / 1000 - benchmark.changed >= {_QUIET_S}"
+_QUIET = f"""() => benchmark.cells
+  && performance.now() / 1000 - Math.max(benchmark.changed, benchmark.restless) >= {_QUIET_S}"""
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,8 @@ def _open_here(playwright: Playwright, path: Path, cells: str, screenshot: Path 
             return f"the page broke down ({error.message.splitlines()[0]})"
         frames.stop()
         if screenshot:
-            with contextlib.suppress(Error):  # a page may take longer for it than for its picture: it counts all the same
+            # A page may take longer for this than for its picture, which counts all the same.
+            with contextlib.suppress(Error):
                 page.screenshot(path=screenshot)
         return opening
 
