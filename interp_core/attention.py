@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from interp_core.edits import edits_of
 from interp_core.errors import InterpError
 from interp_core.hooks import pattern_hook, value_hook, watch
 from interp_core.models import LoadedModel
@@ -80,7 +81,8 @@ class LivePatterns:
         if see_values:
             names = {value_hook(layer): layer for layer in layers if value_hook(layer) in self.loaded.hook_names}
             look |= {name: functools.partial(_show, see_values, layer) for name, layer in names.items()}
-        watch(self.loaded.model, self.loaded.tokens(self.run.tokens), self.run.interventions, look)
+        edits = edits_of(self.loaded, self.run)
+        watch(self.loaded.model, self.loaded.tokens(self.run.tokens), edits, look)
 
 
 def _show(see: See, layer: int, activation: Tensor) -> None:
@@ -118,6 +120,6 @@ def layer_patterns(
             f"Layer {layer} of {loaded.card.name} ({loaded.card.architecture}) has no softmax attention, so there is no "
             "pattern to show. Pick another layer."
         )
-    pattern = replay_layer(loaded.model, inputs, layer, run.interventions, keep=[name])[name][0]
+    pattern = replay_layer(loaded.model, inputs, layer, edits_of(loaded, run), keep=[name])[name][0]
     chosen = pattern if heads is None else pattern[list(heads)]
     return chosen.float().cpu().numpy()

@@ -13,6 +13,9 @@ InterpError
 │   ├── HubError             the hub did not answer, or refused
 │   ├── DownloadError        the default model could not be fetched or verified
 │   └── DiskError            the disk is full or cannot be written
+├── InterventionError        an intervention cannot be read, or does not fit the model or the prompt
+├── MetricError              an answer, foil or metric cannot be used
+├── PromptPairError          two prompts cannot be compared position by position
 ├── SavedRunError            a saved run cannot be written, or is not what was written
 ├── MemoryLimitError         a load or a run would not fit
 ├── QueueFullError           too many jobs wait for one model
@@ -85,6 +88,18 @@ class DownloadError(ModelError):
 
 class DiskError(ModelError):
     """The disk is full or cannot be written."""
+
+
+class InterventionError(InterpError):
+    """An intervention cannot be read, or does not fit the model or the prompt."""
+
+
+class MetricError(InterpError):
+    """An answer, foil or metric cannot be used."""
+
+
+class PromptPairError(InterpError):
+    """Two prompts cannot be compared position by position."""
 
 
 class SavedRunError(InterpError):

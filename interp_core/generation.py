@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interp_core.edits import edits_of
 from interp_core.errors import ContextLengthError, InterpError
 from interp_core.hooks import forward_next
 from interp_core.models import LoadedModel
@@ -73,8 +74,9 @@ def generate(loaded: LoadedModel, run: Run, sampling: Sampling) -> Generator[Pro
     ids: list[int] = []
     probability: list[float] = []
     tokens, past, ended = loaded.tokens(run.tokens), None, False
+    edits = edits_of(loaded, run)
     while len(ids) < sampling.n_tokens and not ended:
-        logits, past = forward_next(loaded.model, tokens, past, run.interventions)
+        logits, past = forward_next(loaded.model, tokens, past, edits)
         last = logits[0, -1].float().cpu()
         chosen = choose(last, sampling, source)
         ids.append(chosen)

@@ -1,7 +1,8 @@
 """Hook points by their canonical names, and the one way in which a technique runs a model.
 
-Hook-name strings exist only here. A run's interventions are applied by `forward`, so that no technique can forget
-them; hooks live inside one call and are gone after it, also after an error.
+Hook-name strings exist here and in `hook_points` only. A run's interventions come as edits, which every way of running
+a model takes, so that no technique can forget them; hooks live inside one call and are gone after it, also after an
+error.
 """
 
 import contextlib
@@ -12,8 +13,6 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-
-from interp_core.types import Intervention
 
 Hook = tuple[str, Callable[..., Tensor | None]]
 
@@ -77,17 +76,45 @@ class Forward:
     """Activations by hook name, as the interventions left them."""
 
 
-def as_hooks(interventions: Sequence[Intervention]) -> list[Hook]:
-    """The hooks that apply a run's interventions."""
-    assert not interventions, "no kind of intervention exists yet"
-    return []
+@runtime_checkable
+class Edit(Protocol):
+    """One intervention in one layer, ready to be applied; `edits` makes them."""
+
+    def hooks(self, first: int) -> tuple[list[Hook], list[Hook]]:
+        """Hooks that edit in a pass that begins at position `first`; and those that only look, after all edits."""
+        ...
+
+
+def as_hooks(edits: Sequence[Edit], first: int = 0) -> list[Hook]:
+    """The hooks that apply a run's interventions, in their order, in a pass that begins at position `first`."""
+    made = [edit.hooks(first) for edit in edits]
+    return [hook for editing, _ in made for hook in editing] + [hook for _, looking in made for hook in looking]
+
+
+def resid_mid_hooks(layer: int, edit: Callable[[Tensor], Tensor]) -> tuple[list[Hook], list[Hook]]:
+    """Hooks that edit the residual stream between attention and MLP.
+
+    The Bridge's own `hook_resid_mid` is the input of the second norm: an edit there misses the path around the MLP, in
+    silence. This one goes through `attn_out`, which is added to the stream.
+    """
+    stream: list[Tensor] = []
+
+    def look(resid_pre: Tensor, hook: object) -> None:
+        stream[:] = [resid_pre]
+
+    def edit_through(attn_out: Tensor, hook: object) -> Tensor:
+        mid = stream[0] + attn_out
+        edited = edit(mid)
+        return torch.where(edited == mid, attn_out, edited - stream[0])  # untouched cells keep their bits
+
+    return [(f"blocks.{layer}.hook_attn_out", edit_through)], [(f"blocks.{layer}.hook_resid_pre", look)]
 
 
 @torch.no_grad()
 def forward(
     model: HookedModel,
     tokens: Int[Tensor, "batch pos"],
-    interventions: Sequence[Intervention] = (),
+    edits: Sequence[Edit] = (),
     *,
     keep: Sequence[str] = (),
     stop_at_layer: int | None = None,
@@ -100,12 +127,12 @@ def forward(
     Args:
         model: Hooked transformer in eval mode.
         tokens: Token ids.
-        interventions: Those of the run.
+        edits: The run's interventions.
         keep: Canonical hook names.
         stop_at_layer: Layers from this one on, and the unembedding, are not computed.
     """
     kept: dict[str, Tensor] = {}
-    hooks = [*as_hooks(interventions), *keepers(keep, kept)]
+    hooks = [*as_hooks(edits), *keepers(keep, kept)]
     stop = {} if stop_at_layer is None else {"stop_at_layer": stop_at_layer}
     with model.hooks(fwd_hooks=hooks):
         output = model(tokens, **stop)
@@ -133,7 +160,7 @@ class _SeenAllError(Exception):
 def watch(
     model: HookedModel,
     tokens: Int[Tensor, "batch pos"],
-    interventions: Sequence[Intervention],
+    edits: Sequence[Edit],
     look: Mapping[str, Callable[[Tensor], object]],
 ) -> None:
     """One forward pass that shows each activation named in `look`, as the interventions left it, and keeps none.
@@ -152,15 +179,16 @@ def watch(
 
         return name, look_at
 
-    with model.hooks(fwd_hooks=[*as_hooks(interventions), *map(looker, look)]), contextlib.suppress(_SeenAllError):
+    with model.hooks(fwd_hooks=[*as_hooks(edits), *map(looker, look)]), contextlib.suppress(_SeenAllError):
         model(tokens)
     assert not waiting, f"hook points that never fired: {waiting}"
 
 
 @torch.no_grad()
 def forward_next(
-    model: HookedModel, tokens: Int[Tensor, "batch pos"], past: Any, interventions: Sequence[Intervention] = ()
+    model: HookedModel, tokens: Int[Tensor, "batch pos"], past: Any, edits: Sequence[Edit] = ()
 ) -> tuple[Float[Tensor, "batch pos d_vocab"], Any]:
     """Logits of tokens that follow a prefix whose keys and values are in `past` (None at first), and the new `past`."""
-    with model.hooks(fwd_hooks=as_hooks(interventions)):
+    first = 0 if past is None else past.get_seq_length()
+    with model.hooks(fwd_hooks=as_hooks(edits, first)):
         return model(tokens, return_type="logits_and_cache", use_cache=True, past_key_values=past)

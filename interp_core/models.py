@@ -6,8 +6,8 @@ other kernels do not expose their patterns.
 """
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from interp_core.checkpoints import inspect_checkpoint
 from interp_core.default_model import ensure_default_model
 from interp_core.devices import free_bytes, is_out_of_memory, resolve_device, trim_memory
 from interp_core.errors import CheckpointError
-from interp_core.hooks import HookedModel, forward
+from interp_core.hook_survey import find_hook_points
+from interp_core.hooks import HookedModel
 from interp_core.memory import check_fits, estimate_run
 from interp_core.model_card import ModelCard, make_card
 from interp_core.settings import models_folder
@@ -48,6 +49,8 @@ class LoadedModel:
     """Called with its index before every layer of every forward pass, by which the engine stops one that nobody wants."""
     partial: object = None
     """What a technique that is one long pass has so far, for pages that show it as it grows."""
+    edits: dict[Hashable, object] = field(default_factory=dict)
+    """Interventions as hooks, by run, with what they needed of other runs; `edits_of` fills it."""
 
     def __post_init__(self) -> None:
         for index, block in enumerate(self._bridge.blocks):
@@ -141,7 +144,7 @@ def load_model(spec: ModelSpec, folder: Path, report: Report = lambda _: None) -
         report(Progress(0.9, "First forward pass"))
         # It brings the mapped weights in, attaches what the Bridge attaches lazily, and finds what cannot run at all.
         bridge.eval()
-        forward(bridge, torch.zeros(1, 2, dtype=torch.long, device=device))
+        hook_points = find_hook_points(bridge)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
         if is_out_of_memory(error):
             raise
@@ -152,7 +155,7 @@ def load_model(spec: ModelSpec, folder: Path, report: Report = lambda _: None) -
     trim_memory()
     wrapped = Tokenizer(tokenizer, int(bridge.cfg.n_ctx))
     report(Progress(1.0, "Ready"))
-    return LoadedModel(spec, make_card(spec, checkpoint, bridge, wrapped, device), bridge, wrapped, folder)
+    return LoadedModel(spec, make_card(spec, checkpoint, bridge, wrapped, device, hook_points), bridge, wrapped, folder)
 
 
 def load_reference(folder: Path, dtype: torch.dtype) -> PreTrainedModel:

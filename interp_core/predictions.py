@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from interp_core.edits import edits_of
 from interp_core.hooks import forward
 from interp_core.models import LoadedModel
 from interp_core.types import Run
@@ -52,7 +53,7 @@ def predict(loaded: LoadedModel, run: Run, *, k: int = 10) -> Predictions:
     """
     loaded.check_run(len(run.tokens))
     tokens = loaded.tokens(run.tokens)
-    logits = forward(loaded.model, tokens, run.interventions).output[0]
+    logits = forward(loaded.model, tokens, edits_of(loaded, run)).output[0]
     following = tokens[0, 1:]
     loss, rank, top = [torch.tensor([float("nan")])], [torch.tensor([-1])], []
     for start in range(0, len(run.tokens), _ROWS):

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from interp_core.edits import edits_of
 from interp_core.errors import InterpError
 from interp_core.hooks import QueryKeyHooks, attn_scores_hook, pattern_hook
 from interp_core.models import LoadedModel
@@ -61,7 +62,7 @@ def query_key(loaded: LoadedModel, run: Run, inputs: LayerInputs, layer: int, he
             f"{loaded.card.architecture} does not show the queries and keys of layer {layer}, so the product cannot be "
             "taken apart. Pick another layer or model."
         )
-    kept = replay_layer(loaded.model, inputs, layer, run.interventions, keep=needed, keep_if_reached=optional)
+    kept = replay_layer(loaded.model, inputs, layer, edits_of(loaded, run), keep=needed, keep_if_reached=optional)
     q, k, pairs = _rotated(kept, names)
     key_head = head * k.shape[1] // q.shape[1]
     seen = query + 1

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache
 
-from interp_core.hooks import HookedModel, as_hooks, keepers
-from interp_core.types import Intervention
+from interp_core.hooks import Edit, HookedModel, as_hooks, keepers
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def replay_layer(
     model: HookedModel,
     inputs: LayerInputs,
     layer: int,
-    interventions: Sequence[Intervention] = (),
+    edits: Sequence[Edit] = (),
     *,
     keep: Sequence[str] = (),
     keep_if_reached: Sequence[str] = (),
@@ -65,11 +64,11 @@ def replay_layer(
     """Run one layer as the recorded pass did, and return the activations of the names in `keep`.
 
     Costs one layer of a forward pass. Names in `keep_if_reached` may be hook points that this architecture never
-    reaches; they are absent then. Interventions apply as in the recorded pass, which must have had the same.
+    reaches; they are absent then. The edits are those of the recorded pass.
     """
     kept: dict[str, Tensor] = {}
     args, options = inputs.calls[layer]
-    with model.hooks(fwd_hooks=[*as_hooks(interventions), *keepers([*keep, *keep_if_reached], kept)]):
+    with model.hooks(fwd_hooks=[*as_hooks(edits), *keepers([*keep, *keep_if_reached], kept)]):
         model.blocks[layer](*args, **options)
     assert set(keep) <= set(kept), f"hook points that never fired: {set(keep) - set(kept)}"
     return kept

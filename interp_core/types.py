@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 
 from interp_core.errors import UnknownModelError
+from interp_core.interventions import Intervention
 
 Source = Literal["default", "folder", "hub"]
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -63,11 +64,6 @@ def _is_plain(part: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Intervention:
-    """A change to the forward pass. No kind exists yet; a run carries them so that every key and URL does."""
-
-
-@dataclass(frozen=True)
 class Run:
     """What a technique looks at: one model, one token sequence, the interventions in force."""
 
@@ -75,6 +71,7 @@ class Run:
     tokens: tuple[int, ...]
     """Token ids, BOS included where there is one."""
     interventions: tuple[Intervention, ...] = ()
+    """Those in force, fitted to the model, in the order in which they are applied."""
 
 
 class Progress(NamedTuple):

@@ -1,0 +1,83 @@
+"""Hook points by one name each, and what their axes are.
+
+TransformerBridge gives many points two names. Names are made canonical here, before anything is validated, keyed or put
+into a link, so that no edit is applied twice. No torch here.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from interp_core.errors import InterventionError
+
+Axes = Literal["pos", "pos head", "head query_pos key_pos"]
+"""What lies between the batch axis and the last one, which is named apart; a pattern has its key positions last."""
+
+_SHORT = {
+    "hook_resid_pre": "resid_pre",
+    "hook_resid_mid": "resid_mid",
+    "hook_resid_post": "resid_post",
+    "hook_attn_out": "attn_out",
+    "hook_mlp_out": "mlp_out",
+    "attn.hook_q": "q",
+    "attn.hook_k": "k",
+    "attn.hook_v": "v",
+    "attn.hook_z": "z",
+    "attn.hook_pattern": "pattern",
+    "attn.hook_attn_scores": "attn_scores",
+    "mlp.hook_pre": "mlp_pre",
+    "mlp.hook_post": "mlp_post",
+    "hook_embed": "embed",
+    "hook_pos_embed": "pos_embed",
+}
+_LONG = {short: long for long, short in _SHORT.items()}
+MAIN_POINTS = (
+    "z", "pattern", "q", "k", "v", "attn_out", "mlp_out", "mlp_post", "resid_pre", "resid_mid", "resid_post", "embed",
+)  # fmt: skip
+"""Those that a menu names first."""
+
+
+@dataclass(frozen=True)
+class HookPoint:
+    """One kind of hook point, in every layer that has it."""
+
+    name: str
+    """Short name such as `z` or `resid_pre`; where the field has none, the hook's name without its layer."""
+    axes: Axes
+    width: int
+    """Length of the last axis; 0 for key positions."""
+    n_heads: int
+    """Heads that the point has: those of keys and values may be fewer than the queries'. 0 without a head axis."""
+    layers: tuple[int, ...]
+    """Layers that have it; empty for a point outside the layers."""
+
+    def hook(self, layer: int | None) -> str:
+        """The model's name of it in a layer."""
+        name = _LONG.get(self.name, self.name)
+        return name if layer is None else f"blocks.{layer}.{name}"
+
+
+def canonical_name(name: str) -> tuple[str, int | None]:
+    """Short name and layer (None where none is given) of a hook name in any of its spellings."""
+    layer, rest = None, name.strip()
+    if rest.startswith("blocks."):
+        number, _, tail = rest.removeprefix("blocks.").partition(".")
+        if number.isascii() and number.isdigit() and len(number) < 6 and tail:
+            layer, rest = int(number), tail
+    return _SHORT.get(rest, rest), layer
+
+
+def point_named(points: Iterable[HookPoint], name: str) -> HookPoint:
+    """The point of a short name.
+
+    Raises:
+        InterventionError: The model has none by that name.
+    """
+    known = {point.name: point for point in points}
+    if name in known:
+        return known[name]
+    near = [point for point in MAIN_POINTS if point in known]
+    raise InterventionError(
+        f"This model has no hook point {name[:60]!r} that a forward pass reaches. It has {', '.join(near)} and "
+        f"{len(known) - len(near)} more: pick one of the list on the Ablate page."
+    )

@@ -1,0 +1,87 @@
+"""Which hook points a loaded model really has: those that a forward pass reaches, by their canonical names."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from interp_core.hook_points import MAIN_POINTS, Axes, HookPoint, canonical_name
+
+
+def find_hook_points(bridge: Any) -> tuple[HookPoint, ...]:
+    """The points that hold floats for every position of a batch. Costs one forward pass over a few tokens.
+
+    Args:
+        bridge: A TransformerBridge.
+    """
+    canonical: dict[int, str] = {}
+    for name, point in bridge.hook_dict.items():
+        canonical[id(point)] = min(canonical.get(id(point), name), name, key=_awkwardness)
+    names = [name for name in canonical.values() if name.rpartition(".")[2] not in _GATED]
+    taken = {bridge.cfg.n_heads, getattr(bridge.cfg, "n_key_value_heads", None), bridge.cfg.d_head}
+    n_pos = next(length for length in range(3, 9) if length not in taken)
+    seen = _run(bridge, names, n_pos)
+    found: dict[str, HookPoint] = {}
+    for name, activation in seen.items():
+        axes = _axes(activation.shape, n_pos)
+        short, layer = canonical_name(name)
+        if axes is None or (short == "resid_mid" and not _is_sum(seen, name)):
+            continue
+        heads = {"pos": 0, "pos head": 2, "head query_pos key_pos": 1}[axes]
+        before = found[short].layers if short in found else ()
+        found[short] = HookPoint(
+            short,
+            axes,
+            width=0 if axes == "head query_pos key_pos" else activation.shape[-1],
+            n_heads=activation.shape[heads] if heads else 0,
+            layers=before if layer is None else (*before, layer),
+        )
+    order = {name: place for place, name in enumerate(MAIN_POINTS)}
+    return tuple(sorted(found.values(), key=lambda point: (order.get(point.name, len(order)), point.name)))
+
+
+@torch.no_grad()
+def _run(bridge: Any, names: list[str], n_pos: int) -> dict[str, Tensor]:
+    seen: dict[str, Tensor] = {}
+
+    def see(name: str) -> Any:
+        def keep(activation: Any, hook: object) -> None:
+            if isinstance(activation, Tensor) and activation.dtype.is_floating_point:
+                seen[name] = activation
+
+        return keep
+
+    tokens = torch.zeros(1, n_pos, dtype=torch.long, device=next(bridge.parameters()).device)
+    with bridge.hooks(fwd_hooks=[(name, see(name)) for name in names]):
+        bridge(tokens)
+    return seen
+
+
+def _is_sum(seen: dict[str, Tensor], resid_mid: str) -> bool:
+    """Whether attention's write reaches the stream as it is, by which alone an edit of `resid_mid` can go."""
+    block = resid_mid.removesuffix("hook_resid_mid")
+    parts = [seen.get(block + name) for name in ("hook_resid_pre", "hook_attn_out")]
+    return all(part is not None for part in parts) and torch.allclose(
+        parts[0] + parts[1],  # type: ignore[operator]
+        seen[resid_mid], rtol=1e-2, atol=1e-2,
+    )  # fmt: skip
+
+
+_GATED = {"hook_mlp_in", "hook_attn_in", "hook_q_input", "hook_k_input", "hook_v_input", "hook_result"}
+"""Points that need a flag which changes the model's numbers; naming one of them raises until it is set."""
+
+
+def _awkwardness(name: str) -> tuple[bool, int, str]:
+    """The field's own name of a point comes before the Bridge's `...hook_in` and `...hook_out`."""
+    return name.rpartition(".")[2] in ("hook_in", "hook_out"), len(name), name
+
+
+def _axes(shape: Sequence[int], n_pos: int) -> Axes | None:
+    if len(shape) == 3 and tuple(shape[:2]) == (1, n_pos):
+        return "pos"
+    if len(shape) == 4 and tuple(shape[:2]) == (1, n_pos):
+        return "pos head"
+    if len(shape) == 4 and tuple(shape[2:]) == (n_pos, n_pos):
+        return "head query_pos key_pos"
+    return None

@@ -1,0 +1,246 @@
+"""Interventions as data: what is changed in a forward pass, where, and into what. No torch here.
+
+A spec validates, prints, fits in a link and keys a cache; `edits` turns it into hooks. Its text form is a few words:
+
+    zero z L18 H6                    zero one head
+    mean mlp_out L2-4                mean over the reference prompts
+    zero z L5 H2 others              isolate a head: zero the others of its layer
+    patch resid_pre L10 P3 from:...  from another prompt (percent-encoded)
+    freeze pattern                   every pattern as in the clean run
+    scale mlp_post L3 U17 x2         twice one neuron
+    add resid_post L12 x4 plus:Love minus:Hate
+
+Sources of the kinds: Wang et al. 2022, arXiv:2211.00593 (mean and resample ablation, patching); Turner et al. 2023,
+arXiv:2308.10248 (activation addition).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+from urllib.parse import quote, unquote
+
+from interp_core.errors import InterventionError
+from interp_core.hook_points import HookPoint, canonical_name, point_named
+
+Action = Literal["zero", "mean", "resample", "freeze", "patch", "scale", "add"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
+
+Numbers = tuple[int, ...] | None
+"""Which of an axis; None for all of it."""
+
+MOST_INTERVENTIONS = 64
+MOST_NUMBERS = 4096
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """One change to the forward pass."""
+
+    action: Action
+    """`zero`; `mean` over `sources`; `resample`: values of `sources` drawn with `seed`; `freeze`: as in an earlier run;
+    `patch`: as on another prompt or position; `scale` by `factor`; `add` `factor` times a vector."""
+    point: str
+    """Short name of the hook point."""
+    layers: Numbers = None
+    heads: Numbers = None
+    positions: Numbers = None
+    """Positions of the prompt. With None, tokens that are generated later are changed too, where a value for them
+    exists."""
+    units: Numbers = None
+    """Places in the last axis: neurons, dimensions, or key positions of a pattern."""
+    others: bool = False
+    """Act on all heads but these: isolates them."""
+    factor: float = 1.0
+    sources: tuple[str, ...] = ()
+    """Prompts. `patch` and `freeze`: one (`freeze`: none for this run without interventions). `mean` and `resample`:
+    the reference, none for the shipped one. `add`: towards, and away from if there are two."""
+    source_positions: Numbers = None
+    """For `patch`: where each of `positions` is taken from."""
+    vector: str = ""
+    """For `add`: a stored vector's name in place of `sources`."""
+    bos: bool = True
+    """Whether the sources get a BOS token in front."""
+    seed: int = 0
+    on: bool = True
+
+    def switched(self, on: bool) -> "Intervention":
+        """The same, in force or not."""
+        return replace(self, on=on)
+
+    @property
+    def text(self) -> str:
+        """The inverse of `parse`."""
+        words = ["off"] if not self.on else []
+        words += [self.action, self.point]
+        for letter, numbers in (("L", self.layers), ("H", self.heads), ("P", self.positions), ("U", self.units)):
+            words += [] if numbers is None else [letter + _spans(numbers)]
+        words += ["others"] if self.others else []
+        words += [f"x{self.factor:g}"] if self.factor != 1 else []
+        words += [f"{name}:{quote(text, safe='')}" for name, text in zip(self._labels(), self.sources, strict=False)]
+        words += [] if self.source_positions is None else ["Q" + _spans(self.source_positions)]
+        words += [f"vector:{quote(self.vector, safe='')}"] if self.vector else []
+        words += ["nobos"] if not self.bos else []
+        words += [f"seed:{self.seed}"] if self.seed else []
+        return " ".join(words)
+
+    @property
+    def label(self) -> str:
+        """What a chip shows: short, for people."""
+        where = "".join(
+            f" {letter}{_spans(numbers)}"
+            for letter, numbers in (("L", self.layers), ("H", self.heads), ("P", self.positions), ("U", self.units))
+            if numbers is not None
+        )
+        amount = f" x{self.factor:g}" if self.action in ("scale", "add") else ""
+        others = " (all other heads)" if self.others else ""
+        return f"{self.action} {self.point}{where}{others}{amount}"
+
+    def _labels(self) -> tuple[str, ...]:
+        return ("plus", "minus") if self.action == "add" else ("from",) * len(self.sources)
+
+    @classmethod
+    def parse(cls, text: str) -> "Intervention":
+        """Read the text form.
+
+        Raises:
+            InterventionError: It is no intervention.
+        """
+        words = text.split()
+        on = words[:1] != ["off"]
+        words = words if on else words[1:]
+        if len(words) < 2 or words[0] not in ACTIONS:
+            raise InterventionError(
+                f"{text[:80]!r} is no intervention. Write what and where, such as 'zero z L18 H6'; the first word is one "
+                f"of {', '.join(ACTIONS)}."
+            )
+        point, layer = canonical_name(words[1])
+        fields: dict[str, object] = {} if layer is None else {"layers": (layer,)}
+        for word in words[2:]:
+            _read(word, fields)
+        return cls(action=words[0], point=point, on=on, **fields).checked()  # type: ignore[arg-type]
+
+    def checked(self) -> "Intervention":
+        """Return self, if it can be meant.
+
+        Raises:
+            InterventionError: A part is missing, or is not used by this kind.
+        """
+        n = len(self.sources)
+        if (
+            (self.action == "patch" and n > 1)
+            or (self.action == "freeze" and n > 1)
+            or (self.action == "add" and n > 2)
+        ):
+            raise InterventionError(f"{self.label}: {n} source prompts are given, more than it takes. Remove some.")
+        if self.action == "patch" and not self.sources and self.source_positions is None:
+            raise InterventionError(
+                f"{self.label}: nothing to patch from. Name a source prompt, other positions, or both."
+            )
+        if self.action == "add" and not (self.sources or self.vector):
+            raise InterventionError(f"{self.label}: no vector. Give one or two prompts to make it from, or a file.")
+        if self.source_positions is not None and (
+            self.action != "patch" or self.positions is None or len(self.positions) != len(self.source_positions)
+        ):
+            raise InterventionError(
+                f"{self.label}: source positions belong to a patch, one for each position that it changes."
+            )
+        if self.others and self.heads is None:
+            raise InterventionError(f"{self.label}: 'others' leaves out some heads, but none are named. Name them.")
+        if not abs(self.factor) <= 1e6:
+            raise InterventionError(f"{self.label}: the factor must lie between -1,000,000 and 1,000,000.")
+        return self
+
+
+def fit_to_model(intervention: Intervention, points: tuple[HookPoint, ...], n_layers: int) -> Intervention:
+    """The same intervention in canonical form, if the model has the places that it names.
+
+    The output of one layer and the input of the next are one place: `resid_post` becomes `resid_pre` where it can.
+
+    Raises:
+        InterventionError: The model lacks the hook point, a layer, a head or a unit.
+    """
+    point = point_named(points, intervention.point)
+    what = intervention.label
+    if not point.layers and intervention.layers is not None:
+        raise InterventionError(f"{what}: {point.name} stands outside the layers. Remove the layer.")
+    _within(what, "layer", intervention.layers, n_layers)
+    lacking = sorted(set(intervention.layers or ()) - set(point.layers))
+    if point.layers and lacking:
+        raise InterventionError(f"{what}: layer {lacking[0]} has no {point.name}. Pick another layer.")
+    if intervention.heads is not None and not point.n_heads:
+        raise InterventionError(f"{what}: {point.name} has no heads. Remove them, or act on z.")
+    _within(what, "head", intervention.heads, point.n_heads)
+    if point.width:
+        _within(what, "unit", intervention.units, point.width)
+    if point.axes == "head query_pos key_pos" and intervention.action in ("mean", "resample", "add"):
+        raise InterventionError(
+            f"{what}: patterns of different prompts have different sizes, so they cannot be averaged, drawn or added. "
+            "Zero, freeze, patch or scale them, or act on z."
+        )
+    if intervention.point == "resid_post" and intervention.layers and max(intervention.layers) + 1 < n_layers:
+        return replace(intervention, point="resid_pre", layers=tuple(layer + 1 for layer in intervention.layers))
+    return intervention
+
+
+def _within(what: str, axis: str, numbers: Numbers, count: int) -> None:
+    over = [number for number in numbers or () if number >= count]
+    if over:
+        raise InterventionError(f"{what}: there is no {axis} {over[0]}. The last one is {count - 1}.")
+
+
+def _spans(numbers: tuple[int, ...]) -> str:
+    """`2-4,7` for 2, 3, 4, 7; the order is kept."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
+
+
+def read_numbers(text: str) -> tuple[int, ...]:
+    """The inverse of how numbers are written: `2-4,7`.
+
+    Raises:
+        InterventionError: It is no such list.
+    """
+    numbers: list[int] = []
+    for part in text.replace(" ", "").split(","):
+        low, dash, high = part.partition("-")
+        if not all(end.isascii() and end.isdigit() and len(end) < 7 for end in ((low, high) if dash else (low,))):
+            raise InterventionError(f"{text[:60]!r} is no list of numbers. Write such as 2-4,7.")
+        numbers += range(int(low), int(high if dash else low) + 1)
+        if len(numbers) > MOST_NUMBERS:
+            raise InterventionError(f"{text[:60]!r} names more than {MOST_NUMBERS:,} places. Name fewer.")
+    if len(set(numbers)) != len(numbers) or not numbers:
+        raise InterventionError(f"{text[:60]!r} names a place twice, or none. Name each once.")
+    return tuple(numbers)
+
+
+_AXES = {"L": "layers", "H": "heads", "P": "positions", "U": "units", "Q": "source_positions"}
+
+
+def _read(word: str, fields: dict[str, object]) -> None:
+    name, colon, value = word.partition(":")
+    if word == "others":
+        fields["others"] = True
+    elif word == "nobos":
+        fields["bos"] = False
+    elif colon and name in ("from", "plus", "minus"):
+        fields["sources"] = (*fields.get("sources", ()), unquote(value))  # type: ignore[misc]
+    elif colon and name == "vector":
+        fields["vector"] = unquote(value)
+    elif colon and name == "seed" and value.isascii() and value.isdigit() and len(value) < 10:
+        fields["seed"] = int(value)
+    elif word[0] == "x":
+        try:
+            fields["factor"] = float(word[1:])
+        except ValueError:
+            raise InterventionError(f"{word[:40]!r} is no factor. Write such as x2 or x-0.5.") from None
+    elif word[0] in _AXES:
+        fields[_AXES[word[0]]] = read_numbers(word[1:])
+    else:
+        raise InterventionError(
+            f"{word[:40]!r} is no part of an intervention. Use L, H, P and U with numbers, xFACTOR, from:TEXT, "
+            "plus:TEXT, minus:TEXT, vector:NAME, seed:NUMBER, others, nobos."
+        )

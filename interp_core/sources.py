@@ -1,0 +1,86 @@
+"""What interventions take from other runs: clean values, another prompt's, a reference's mean, a steering vector."""
+
+from collections import defaultdict
+
+import torch
+from torch import Tensor
+
+from interp_core.errors import InterventionError
+from interp_core.hook_points import HookPoint
+from interp_core.hooks import forward
+from interp_core.interventions import Intervention
+from interp_core.models import LoadedModel
+from interp_core.parity import probe_prompts
+from interp_core.prompts import Prompt
+from interp_core.steering import read_vector
+from interp_core.types import Run
+
+
+class SourceRuns:
+    """Forward passes over the prompts that a run's interventions refer to, each run once."""
+
+    def __init__(self, loaded: LoadedModel, run: Run) -> None:
+        self._loaded = loaded
+        self._run = run
+        self._wanted: dict[tuple[int, ...], set[str]] = defaultdict(set)
+        self._kept: dict[tuple[int, ...], dict[str, Tensor]] = {}
+        self.n_ctx = loaded.card.n_ctx
+
+    @staticmethod
+    def tokens_of(loaded: LoadedModel, spec: Intervention, text: str) -> tuple[int, ...]:
+        """A source prompt's tokens."""
+        return loaded.tokenizer.tokenise(Prompt(text, prepend_bos=spec.bos)).ids
+
+    def want(self, spec: Intervention, name: str) -> None:
+        """Say that an activation of a spec's sources will be needed, before any is asked for."""
+        for tokens in self._sources(spec):
+            self._wanted[tokens].add(name)
+
+    def one(self, spec: Intervention, name: str) -> Tensor:
+        """Of a freeze or patch: the activation on its source, `"1 ..."`."""
+        return self._activation(self._sources(spec)[0], name)
+
+    def reference_mean(self, spec: Intervention, name: str) -> tuple[Tensor | None, Tensor]:
+        """Mean over the reference: at position 0 if there is a BOS, and over all other positions, `"1 ..."`."""
+        start, pool = self.reference_pool(spec, name)
+        return start, pool.mean(0, keepdim=True)
+
+    def reference_pool(self, spec: Intervention, name: str) -> tuple[Tensor | None, Tensor]:
+        """Every position of the reference: that of the BOS apart (all prompts have the same), the others `"n ..."`."""
+        activations = [self._activation(tokens, name)[0] for tokens in self._sources(spec)]
+        has_bos = spec.bos and self._loaded.tokenizer.bos_id is not None
+        pool = torch.cat([activation[int(has_bos) :] for activation in activations])
+        if not len(pool):
+            raise InterventionError(f"{spec.label}: the reference prompts hold no token. Give some text.")
+        return (activations[0][0] if has_bos else None), pool
+
+    def vector(self, spec: Intervention, name: str, point: HookPoint) -> Tensor:
+        """Of an addition: the stored vector, or the difference of the two prompts at their last tokens."""
+        if spec.vector:
+            stored = torch.from_numpy(read_vector(spec.vector)).to(self._loaded.device)
+            if stored.shape != (point.width,):
+                raise InterventionError(
+                    f"{spec.label}: the vector {spec.vector!r} has shape {tuple(stored.shape)} and {point.name} takes "
+                    f"({point.width},). Pick another hook point or vector."
+                )
+            return stored
+        ends = [self._activation(tokens, name)[0, -1] for tokens in self._sources(spec)]
+        return ends[0] - ends[1] if len(ends) == 2 else ends[0]
+
+    def _sources(self, spec: Intervention) -> list[tuple[int, ...]]:
+        if spec.action in ("zero", "scale") or spec.vector:
+            return []
+        if spec.action in ("mean", "resample"):
+            texts = spec.sources or tuple(probe_prompts())
+        elif not spec.sources:
+            return [self._run.tokens]
+        else:
+            texts = spec.sources
+        return [self.tokens_of(self._loaded, spec, text) for text in texts]
+
+    def _activation(self, tokens: tuple[int, ...], name: str) -> Tensor:
+        if tokens not in self._kept:
+            self._loaded.check_run(len(tokens))
+            names = sorted(self._wanted[tokens])
+            self._kept[tokens] = forward(self._loaded.model, self._loaded.tokens(tokens), keep=names).kept
+        return self._kept[tokens][name]
