@@ -1,9 +1,10 @@
-// The attention picture. What the reader points at is `hover` and stays here; what the reader locks and zooms to
-// is `choice` (attention_choice.js), is reported to the host, and gives way to what the host then sends.
+// The attention picture. What the reader points at is `hover` and stays here; what the reader holds, turns and zooms to
+// is `choice` (attention_choice.js), is reported to the host, and gives way to what the host then sends. A layer that
+// is known (attention_layers.js) is drawn at once; of another the picture comes when the host has sent it.
 
 class AttentionPicture {
   constructor({ root, signal, send, repaint }) {
-    Object.assign(this, { root, repaint, pattern: null });
+    Object.assign(this, { root, repaint, layers: new KnownLayers(), entry: null });
     this.choice = new AttentionChoice(send, signal, repaint);
     this.hover = { head: null, pos: null, cell: null };
     this.tokens = new TintedTokens("Tokens", "attention-token", signal, {
@@ -25,7 +26,9 @@ class AttentionPicture {
       resetZoom: () => this.choice.zoomTo(null),
       savePng: () => savePng(this.figure()),
       saveSvg: () => saveSvg(this.figure()),
+      rescale: (scale) => this.choice.set("scale", scale),
     });
+    this.steps = new PlaceSteps(signal, (what, by) => this.step(what, by));
     this.build(signal);
     const escape = ({ key }) => key === "Escape" && root.matches(":hover, :focus-within") && this.choice.release();
     document.addEventListener("keydown", escape, { signal });
@@ -36,31 +39,67 @@ class AttentionPicture {
       ["from", "From the token", "attention-direction-from"],
       ["to", "To the token", "attention-direction-to"],
     ];
-    this.direction = buttonSwitch("Direction of attention", directions, signal, (direction) => this.choice.turn(direction));
+    this.direction = buttonSwitch("Direction of attention", directions, signal, (direction) => this.choice.set("direction", direction));
     this.title = el("span", { class: "hs-title" });
     this.readout = el("span", { class: "hs-readout", "data-testid": "attention-readout", "aria-live": "polite" });
     this.caption = el("div", { class: "hs-note hs-attention-caption" });
     this.plot = el("div", { class: "hs-plot" }, el("div", { class: "hs-bar" }, this.title, this.readout), this.grid.node, this.legend.node);
     const side = el("div", { class: "hs-text" }, el("div", { class: "hs-bar" }, this.direction.node), this.caption, this.tokens.node);
+    this.stage = el("div", { class: "hs-stage" }, this.plot, side);
     const hint = el("div", { class: "hs-note" },
-      "Heads and tokens: point to look, click to lock, click again to release, Esc for both. " +
+      "Heads and tokens: point to look, click to hold, click again to release, Esc for both. " +
       "Large picture: wheel or drag to zoom, Shift and drag or arrow keys to move.");
-    this.root.append(hint, this.thumbs.node, el("div", { class: "hs-stage" }, this.plot, side));
+    this.root.append(el("div", { class: "hs-bar hs-steps-bar" }, this.steps.node, hint), this.thumbs.node, this.stage);
+  }
+
+  get pattern() {
+    return this.entry.pattern;
   }
 
   update(header, arrays) {
-    Object.assign(this, { header, pattern: new AttentionPattern(header, header.n_heads, arrays.levels) });
-    this.labels = header.tokens.map((token, at) => `${at}: ${[...token.slice(0, 80)].slice(0, 40).join("")}`);
-    this.choice.fit(this.pattern, header.about);
-    const names = this.heads().map((head) => this.headName(head));
-    const isNew = this.tokens.show(header);
-    if (this.thumbs.show(names) || isNew) this.hover = { head: null, pos: null, cell: null };
-    this.hues = null;
+    if (header.series !== this.layers.series) this.choice.forget();
+    this.layers.take(header, arrays.levels);
+    // While an answer is awaited this may be one to an older wish: the selection that follows will tell.
+    if (!this.entry || !this.choice.isWaiting) this.choice.layer = header.layer;
+    this.turn();
+  }
+
+  // Whether a part belongs to what is here; `about` names the data that came last.
+  accepts(header, about) {
+    if (header.part.startsWith("ahead-")) return header.series === this.layers.series;
+    if (header.part === "focus") return !!this.layers.about(header.about);
+    return header.about === about;
   }
 
   receive(part, header, arrays) {
-    if (part === "selection") this.choice.take(header, this.pattern);
-    if (part === "focus" && header.head < this.pattern.nHeads) this.pattern.focusOn(header, arrays.weights);
+    const { pattern } = this.layers.about(header.about) ?? {};
+    if (part === "selection") this.choice.take(header, this.layers.about(header.about));
+    else if (part === "focus" && header.head < pattern.nHeads) pattern.focusOn(header, arrays.weights);
+    else if (part.startsWith("ahead-")) this.layers.take(header, arrays.levels);
+    this.turn();
+  }
+
+  step(what, by) {
+    if (!this.entry || !this.choice.step(what, by, this.pattern.nHeads)) return;
+    // The pointer may rest on another head: the one that was asked for is shown.
+    if (what === "head") this.hover.head = null;
+    this.turn();
+  }
+
+  // Show the wanted layer, if it is here; the last one stays meanwhile.
+  turn() {
+    const entry = this.layers.of(this.choice.layer) ?? this.entry;
+    if (!entry || entry === this.entry) return;
+    const { header, pattern } = entry;
+    Object.assign(this, { entry, header });
+    this.choice.fit(pattern);
+    if (this.tokens.show(header)) {
+      this.labels = header.tokens.map((token, at) => `${at}: ${[...token.slice(0, 80)].slice(0, 40).join("")}`);
+      this.hover = { head: null, pos: null, cell: null };
+    }
+    if (this.hover.head >= pattern.nHeads) this.hover.head = null;
+    this.thumbs.show(this.heads().map((head) => this.headName(head)));
+    if (this.hues?.heads.length !== pattern.nHeads) this.hues = null;
   }
 
   heads() {
@@ -85,12 +124,12 @@ class AttentionPicture {
     return this.choice.direction === "from" ? "query" : "key";
   }
 
-  // A locked token stays; otherwise what the pointer is at.
+  // A held token stays; otherwise what the pointer is at.
   focusPos() {
     return this.choice.pos ?? this.hover.pos ?? this.hover.cell?.[this.focusAxis()] ?? null;
   }
 
-  // The cell that the readout speaks of: under the pointer, between the locked and the pointed-at token, or where
+  // The cell that the readout speaks of: under the pointer, between the held and the pointed-at token, or where
   // the focused token's attention is strongest.
   shownCell(around) {
     const focus = this.focusPos();
@@ -118,11 +157,11 @@ class AttentionPicture {
     const focus = this.focusPos();
     const around = focus === null ? null : this.shownHeads().map((each) => pattern.around(each, focus, this.focusAxis()));
     const cell = this.shownCell(around);
-    this.thumbs.draw(pattern, hues);
+    this.thumbs.draw(pattern, hues, choice.scale);
     this.thumbs.mark(head, choice.head, (each) => this.thumbOpacity(each, head, focus));
     this.grid.draw({
-      pattern, focus: pattern.focus, head, hues, window: choice.zoom, name: this.shownName(), labels: this.labels,
-      room: this.plot.clientWidth, colours,
+      pattern, focus: pattern.focus, head, hues, window: choice.zoom, scale: choice.scale, name: this.shownName(),
+      labels: this.labels, room: this.plot.clientWidth, colours,
     });
     this.grid.mark(cell, focus === null ? null : { axis: this.focusAxis(), pos: focus });
     this.paintTokens(focus, cell, around, colours);
@@ -138,7 +177,8 @@ class AttentionPicture {
   paintTokens(focus, cell, around, colours) {
     const other = this.focusAxis() === "query" ? "key" : "query";
     const levels = around ?? this.shownHeads().map((head) => this.pattern.strongest(head, other));
-    const words = this.shownHead() === null ? this.hues.mix(levels) : pixelsOf(levels[0], colours.attention.pixels);
+    const { stretch } = this.grid;
+    const words = this.shownHead() === null ? this.hues.mix(levels, stretch) : pixelsOf(levels[0], colours.attention.pixels, stretch);
     this.tokens.colour(words, this.hues);
     this.tokens.mark("is-focus", focus);
     this.tokens.mark("is-locked", this.choice.pos);
@@ -152,6 +192,7 @@ class AttentionPicture {
 
   paintWords(focus, cell, colours) {
     const { pattern, hues, tokens, choice, header } = this;
+    const { scale } = choice;
     const head = this.shownHead();
     const name = this.shownName();
     const { grain, pool } = this.grid.layout.part;
@@ -160,9 +201,12 @@ class AttentionPicture {
     this.readout.replaceChildren(...(cell
       ? cellWords(pattern, this.shownHeads(), hues, (each) => this.headName(each), tokens, cell)
       : [el("span", { class: "hs-note" }, "Point at a cell or a token for its value.")]));
-    const locked = choice.pos !== null && choice.pos === focus;
-    this.caption.replaceChildren(...tintWords({ focus, locked, direction: choice.direction, who: name, tokens, pool: pattern.pool }));
-    this.legend.show({ pattern, unit: header.unit, isMixed: head === null, hues, colours, pooled: grain * pool, isZoomed: choice.zoom !== null });
+    const isHere = choice.layer === header.layer;
+    this.steps.show({ layer: choice.layer, nLayers: choice.nLayers, head: choice.head, nHeads: pattern.nHeads, isHere });
+    this.stage.classList.toggle("is-behind", !isHere);
+    const isHeld = choice.pos !== null && choice.pos === focus;
+    this.caption.replaceChildren(...tintWords({ focus, isHeld, direction: choice.direction, who: name, tokens, pool: pattern.pool }));
+    this.legend.show({ pattern, unit: header.unit, isMixed: head === null, hues, colours, pooled: grain * pool, isZoomed: choice.zoom !== null, scale, stretch: this.grid.stretch });
   }
 
   figure() {

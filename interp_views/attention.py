@@ -1,11 +1,13 @@
 """Attention patterns of one layer: every head small, one head or all of them large, and the tokens tinted.
 
-Three messages. The payload is the data: a byte a cell for every head. The selection says what is locked and zoomed
-in on. The focus holds exact numbers of one head. The last two are parts (see `mailbox.js`): what they are about is
-named by `about`, any text that differs between patterns, and they never touch other data.
+Four messages. The payload is the data: a byte a cell for every head. The selection says what is held and zoomed in
+on. The focus holds exact numbers of one head. The last two are parts (see `mailbox.js`): what they are about is named
+by `about`, any text that differs between patterns, and they never touch other data. Layers beside the one in view may
+be sent ahead, as parts too: the picture turns to them at once when the reader does.
 
-The picture's script is `attention.js`. It sends two triggers: `lock` with {head, pos, direction} and `window` with
-{query, key, size} in positions, or with {} when the reader zooms out to everything.
+The picture's script is `attention.js`. It sends the trigger `hold` with all that the reader has chosen: {layer, head,
+pos, direction, scale, zoom, turn}, where zoom is {query, key, size} in positions, or null, and turn a whole number that
+the selection which answers it repeats. Each is complete, so a host that misses all but the last misses nothing.
 """
 
 from dataclasses import asdict, dataclass
@@ -14,11 +16,13 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from interp_views.pooled import ROUNDING, PooledPatterns
+from interp_views.pooled import ROUNDING, PooledPatterns, agreed_window
 from interp_views.tokens import token_header
-from interp_views.wire import lower_triangle, pack
+from interp_views.wire import lower_triangle, pack, relabelled
 
 Direction = Literal["from", "to"]
+Scale = Literal["full", "stretched"]
+"""Colours from 0 to the top of the weights, or to the weight that 1 % of what is in view exceeds."""
 MOST_EXACT = 512
 """Queries, and keys, of one head that can be sent exactly."""
 
@@ -39,6 +43,10 @@ class AttentionView:
     """Of the weights, such as "attention probability"."""
     about: str
     """Names these numbers: the parts that belong to them carry the same text."""
+    series: str = ""
+    """Names what all layers that the reader can turn to have in common; empty where there is this layer alone."""
+    window: int = 0
+    """How many positions back the layer looks, itself included: what lies further back is masked. 0: no limit."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,8 @@ class Zoom:
 def attention_payload(view: AttentionView) -> bytes:
     """Check a view and pack it for `attention.js`: at most 1 byte per unmasked weight, and the token texts.
 
+    A window that the numbers contradict, since a weight beyond it is above 0, is left out.
+
     Raises:
         ValueError: Patterns that do not fit the tokens.
     """
@@ -75,8 +85,15 @@ def attention_payload(view: AttentionView) -> bytes:
         "top": pooled.top,
         "unit": view.unit,
         "about": view.about,
+        "series": view.series or view.about,
+        "window": agreed_window(pooled, view.window),
     }
     return pack(header, {"levels": pooled.levels})
+
+
+def attention_ahead(payload: bytes, layer: int) -> bytes:
+    """Return a packed view of another layer of the same series as a part, to be sent before it is asked for."""
+    return relabelled(payload, part=f"ahead-{layer}")
 
 
 def attention_selection(
@@ -86,15 +103,21 @@ def attention_selection(
     pos: int | None = None,
     direction: Direction = "from",
     zoom: Zoom | None = None,
+    scale: Scale = "full",
+    n_layers: int | None = None,
+    turn: int | None = None,
 ) -> bytes:
-    """Pack what is locked and what the large picture is zoomed in on.
+    """Pack what is held and what the large picture is zoomed in on.
 
     Args:
         about: As in the view.
-        head: The locked head; None shows all heads at once.
-        pos: The locked token.
-        direction: `from`: the locked token is the query, and tints say where it looks. `to`: it is the key.
+        head: The held head; None shows all heads at once.
+        pos: The held token.
+        direction: `from`: the held token is the query, and tints say where it looks. `to`: it is the key.
         zoom: None shows everything. Beyond the prompt it is moved back inside.
+        scale: Where the colours end.
+        n_layers: How many layers the host can show; None where it has this one alone.
+        turn: Of the last `hold` that this answers; None before the first.
 
     Raises:
         ValueError: A negative head or position, or another direction.
@@ -104,8 +127,11 @@ def attention_selection(
             raise ValueError(f"{name} {index} does not exist: give 0 or more, or None.")
     if direction not in ("from", "to"):
         raise ValueError(f"The direction is {direction!r}: give 'from' or 'to'.")
+    if scale not in ("full", "stretched"):
+        raise ValueError(f"The scale is {scale!r}: give 'full' or 'stretched'.")
     selected = {"head": head, "pos": pos, "direction": direction, "zoom": asdict(zoom) if zoom else None}
-    return pack({"part": "selection", "about": about, **selected}, {})
+    host = {"scale": scale, "n_layers": n_layers, "turn": turn}
+    return pack({"part": "selection", "about": about, **selected, **host}, {})
 
 
 def attention_focus(

@@ -18,10 +18,10 @@ class AttentionGrid {
     });
   }
 
-  // Draw, unless just that is there already. `scene` is { pattern, focus, head (null: all), hues, window, name,
+  // Draw, unless just that is there already. `scene` is { pattern, focus, head (null: all), hues, window, scale, name,
   // labels, room, colours }; `room` is the width there is, in CSS pixels.
   draw(scene) {
-    const names = ["pattern", "focus", "head", "hues", "window", "labels", "room", "colours"];
+    const names = ["pattern", "focus", "head", "hues", "window", "scale", "labels", "room", "colours"];
     if (this.drawnAt === devicePixelRatio && names.every((name) => scene[name] === this.scene?.[name])) return;
     this.drawnAt = devicePixelRatio;
     this.scene = scene;
@@ -70,20 +70,33 @@ class AttentionGrid {
   }
 
   drawCells() {
-    const { pattern, head, colours } = this.scene;
-    const { part, rows } = this.layout;
-    const words = head === null ? this.mixture() : pixelsOf(cellsOf(pattern, head, part), colours.attention.pixels);
+    const { head, colours } = this.scene;
+    const { rows } = this.layout;
+    const levels = head === null ? null : this.levelsOf(head);
+    if (levels) this.stretch = stretchOf(this.scene.scale, [levels]);
+    const words = levels ? pixelsOf(levels, colours.attention.pixels, this.stretch) : this.mixture();
     this.offscreen.width = this.offscreen.height = rows;
     this.offscreen.getContext("2d").putImageData(imageOf(words, rows), 0, 0);
   }
 
+  // A stretched scale shows differences that steps of 1/255 would make bands of: exact weights where there are some.
+  levelsOf(head) {
+    const { pattern, window, scale } = this.scene;
+    const finely = scale === "stretched" && pattern.covers(head, window ?? wholeWindow(pattern));
+    return cellsOf(pattern, head, this.layout.part, finely && this.layout.part.grain === 1);
+  }
+
   // Kept: the picture comes back to it after every look at one head, and it takes as long as all heads together.
   mixture() {
-    const { pattern, hues } = this.scene;
+    const { pattern, hues, scale } = this.scene;
     const { part } = this.layout;
-    const wanted = [pattern, hues, ...Object.values(part)];
-    if (!this.mixed?.wanted.every((value, i) => value === wanted[i]))
-      this.mixed = { wanted, words: hues.mix(this.heads.map((head) => cellsOf(pattern, head, part))) };
+    const wanted = [pattern, hues, scale, ...Object.values(part)];
+    if (!this.mixed?.wanted.every((value, i) => value === wanted[i])) {
+      const levels = this.heads.map((head) => cellsOf(pattern, head, part));
+      const stretch = stretchOf(scale, levels);
+      this.mixed = { wanted, stretch, words: hues.mix(levels, stretch) };
+    }
+    this.stretch = this.mixed.stretch;
     return this.mixed.words;
   }
 

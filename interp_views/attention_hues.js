@@ -29,7 +29,7 @@ class HeadHues {
 
   // Levels of every head, cell by cell, as one colour each: hues weighted by the heads' levels, as strong as the
   // largest of them. Masked cells are transparent.
-  mix(levelsOfHeads) {
+  mix(levelsOfHeads, stretch = 1) {
     const count = levelsOfHeads[0].length;
     const sums = new Float32Array(4 * count);
     const most = new Int16Array(count).fill(MASKED);
@@ -38,7 +38,7 @@ class HeadHues {
     for (let i = 0, at = 0; i < count; i++, at += 4) {
       if (most[i] === MASKED) continue;
       const weight = sums[at + 3] || 1;
-      words[i] = this.blend(sums[at] / weight, sums[at + 1] / weight, sums[at + 2] / weight, most[i]);
+      words[i] = this.blend(sums[at] / weight, sums[at + 1] / weight, sums[at + 2] / weight, Math.min(255, most[i] * stretch));
     }
     return words;
   }

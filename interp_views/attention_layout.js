@@ -1,14 +1,24 @@
 // Where the large picture has its cells and labels, in CSS pixels.
 
-const GRID = { side: 620, least: 120, cell: 44, labelledCell: 11, label: 120, shortLabel: 76, narrow: 420, tick: 28, foot: 4 };
+const GRID = {
+  side: 620, longSide: 700, least: 120, cell: 44, labelledCell: 11, label: 120, shortLabel: 76, bare: 52, narrow: 420, tick: 28,
+  foot: 4,
+};
 
 // `grain` is the positions along a cell, `labelWidth` the width of the widest label, `room` the width there is.
 function gridLayout(pattern, window, grain, labelWidth, room) {
+  const margin = Math.ceil(Math.min(room < GRID.narrow ? GRID.shortLabel : GRID.label, Math.max(46, labelWidth) + 10));
+  const layout = layoutBeside(pattern, window, grain, margin, GRID.side, room);
+  if (layout.labelled || margin <= GRID.bare) return layout;
+  // Cells too small for the names of tokens: their room goes to the cells, but for some positions.
+  return { ...layoutBeside(pattern, window, grain, GRID.bare, GRID.longSide, room), labelled: false };
+}
+
+function layoutBeside(pattern, window, grain, margin, most, room) {
   const scale = devicePixelRatio;
   const { query, key, size } = window ?? wholeWindow(pattern);
   const count = Math.ceil(Math.min(size, window ? size : pattern.n) / grain);
-  const margin = Math.ceil(Math.min(room < GRID.narrow ? GRID.shortLabel : GRID.label, Math.max(46, labelWidth) + 10));
-  const pixels = Math.floor(Math.max(GRID.least, Math.min(GRID.side, room - margin - 1)) * scale);
+  const pixels = Math.floor(Math.max(GRID.least, Math.min(most, room - margin - 1)) * scale);
   const pool = Math.ceil(count / pixels);
   const rows = Math.ceil(count / pool);
   // Whole device pixels per cell where that fills the room. A zoomed picture stays as large as it was.

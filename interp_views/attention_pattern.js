@@ -1,11 +1,12 @@
 // The numbers of some heads: which cells there are, and what is in them. A cell is `pool` by `pool`
 // positions. Levels run from 0 to 255 (`top`); -1 is a masked cell. Axes are "query" and "key".
+// `windows` has a number a head, or is one for all: how many positions back it looks, itself included; 0: no limit.
 
 const MASKED = -1;
 
 class AttentionPattern {
-  constructor({ tokens, pool, causal, top }, nHeads, levels) {
-    Object.assign(this, { n: tokens.length, pool, causal, top, nHeads, levels, focus: null });
+  constructor({ tokens, pool, causal, top, window }, nHeads, levels, windows = Array(nHeads).fill(window)) {
+    Object.assign(this, { n: tokens.length, pool, causal, top, nHeads, levels, windows, focus: null });
     this.side = Math.ceil(this.n / pool);
     this.nCells = causal ? (this.side * (this.side + 1)) / 2 : this.side * this.side;
     this.most = new Map();
@@ -22,8 +23,14 @@ class AttentionPattern {
     return this.causal ? row + 1 : this.side;
   }
 
+  // The first of the columns of cells, `grain` positions wide, that is not masked as too far back.
+  firstSeen(head, row, grain) {
+    const window = this.windows[head];
+    return window ? Math.max(0, Math.floor((row * grain - grain + 1 - window) / grain) + 1) : 0;
+  }
+
   levelAt(head, query, key) {
-    if (this.causal && key > query) return MASKED;
+    if ((this.causal && key > query) || this.isTooFar(head, query, key)) return MASKED;
     return this.levels[this.rowStart(head, Math.floor(query / this.pool)) + Math.floor(key / this.pool)];
   }
 
@@ -45,29 +52,39 @@ class AttentionPattern {
     const { focus } = this;
     if (!focus || !this.covers(head, { query, key, size: 1 })) return undefined;
     const row = query - focus.query;
-    if (this.causal && key > query) return undefined;
+    if (this.isMasked(head, { query, key, grain: 1 })) return undefined;
     return focus.weights[(focus.triangle ? (row * (row + 1)) / 2 : row * focus.n_keys) + key - focus.key];
   }
 
   // What a reader is told of a cell of `grain` positions a side: four decimals where the weight is exact, two where
   // it is a level.
   text(head, { query, key, grain }) {
-    if (this.isMasked({ query, key, grain })) return "masked";
+    if (this.isMasked(head, { query, key, grain })) return this.maskText(head, query, key);
     const decimals = (count) => Math.min(20, Math.max(0, count - this.size));
     const exact = grain === 1 ? this.exactAt(head, query, key) : undefined;
     if (exact !== undefined) return exact.toFixed(decimals(4));
     return `≈ ${((this.cellLevel(head, query, key) / 255) * this.top).toFixed(decimals(2))}`;
   }
 
-  isMasked({ query, key, grain }) {
-    return this.causal && Math.floor(key / grain) > Math.floor(query / grain);
+  isMasked(head, { query, key, grain }) {
+    const [row, column] = [Math.floor(query / grain), Math.floor(key / grain)];
+    return (this.causal && column > row) || column < this.firstSeen(head, row, grain);
+  }
+
+  isTooFar(head, query, key) {
+    return this.windows[head] > 0 && query - key >= this.windows[head];
+  }
+
+  maskText(head, query, key) {
+    const window = this.windows[head];
+    return window && key <= query ? `masked: outside the window of ${window.toLocaleString("en")} tokens` : "masked";
   }
 
   // Level of the cell that holds a position, be the position masked or not.
   cellLevel(head, query, key) {
     const row = Math.floor(query / this.pool);
     const column = Math.floor(key / this.pool);
-    return column < this.rowLength(row) ? this.levels[this.rowStart(head, row) + column] : MASKED;
+    return column < this.rowLength(row) && column >= this.firstSeen(head, row, this.pool) ? this.levels[this.rowStart(head, row) + column] : MASKED;
   }
 
   // For every position: the level between it and the position `pos` of `axis`.

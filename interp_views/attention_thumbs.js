@@ -9,11 +9,13 @@ class HeadThumbs {
     choices(this.node, signal, actions);
   }
 
-  // Make a thumbnail for every name, unless they are there.
+  // Make a thumbnail for every name, unless they are there. Those of another layer only change their names: what the
+  // pointer or the keyboard is at stays.
   show(names) {
     const written = names.join();
-    if (written === this.written) return false;
+    if (written === this.written) return;
     this.written = written;
+    if (names.length === this.thumbs?.length) return this.rename(names);
     this.drawn = null;
     this.thumbs = names.map((name, head) => {
       const canvas = el("canvas", { "aria-hidden": "true" });
@@ -25,11 +27,18 @@ class HeadThumbs {
       return { node, canvas, label };
     });
     this.node.replaceChildren(...this.thumbs.map(({ node }) => node));
-    return true;
   }
 
-  draw(pattern, hues) {
-    const wanted = [pattern, hues, devicePixelRatio];
+  rename(names) {
+    this.thumbs.forEach(({ node, label }, head) => {
+      node.setAttribute("aria-label", `Head ${names[head]}`);
+      label.textContent = names[head];
+    });
+  }
+
+  // On a stretched scale each head has its own.
+  draw(pattern, hues, scale) {
+    const wanted = [pattern, hues, scale, devicePixelRatio];
     if (this.drawn?.every((part, i) => part === wanted[i])) return;
     this.drawn = wanted;
     const { side, pool: grain } = pattern;
@@ -38,17 +47,18 @@ class HeadThumbs {
     const shown = Math.ceil(side / pool);
     this.thumbs.forEach(({ canvas, label }, head) => {
       const ramp = hues.rampOf(hues.heads[head]);
+      const levels = cellsOf(pattern, head, part);
       canvas.width = canvas.height = shown;
-      canvas.getContext("2d").putImageData(imageOf(pixelsOf(cellsOf(pattern, head, part), ramp), shown), 0, 0);
+      canvas.getContext("2d").putImageData(imageOf(pixelsOf(levels, ramp, stretchOf(scale, [levels])), shown), 0, 0);
       label.style.backgroundColor = css(hues.heads[head]);
       label.style.color = hues.inkOn(ramp[255]);
     });
   }
 
-  // `opacity(head)` from 0 to 1 is kept from vanishing; `shown` and `locked` are heads or null.
-  mark(shown, locked, opacity) {
+  // `opacity(head)` from 0 to 1 is kept from vanishing; `shown` and `held` are heads or null.
+  mark(shown, held, opacity) {
     this.thumbs.forEach(({ node, canvas }, head) => {
-      node.setAttribute("aria-pressed", head === locked);
+      node.setAttribute("aria-pressed", head === held);
       node.classList.toggle("is-shown", head === shown);
       canvas.style.opacity = Math.max(FAINTEST, opacity(head));
     });

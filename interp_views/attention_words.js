@@ -5,9 +5,10 @@ const MOST_HEADS = 4;
 // The readout of one cell: its value in the head shown, or the heads with most weight there.
 function cellWords(pattern, heads, hues, nameOf, tokens, cell) {
   const where = ["query ", placeName(pattern, tokens, cell.query, cell.grain), " → key ", placeName(pattern, tokens, cell.key, cell.grain), " "];
-  const pooled = cell.grain > 1 && !pattern.isMasked(cell) ? [` largest of ${cell.grain} × ${cell.grain} weights`] : [];
+  const isMasked = pattern.isMasked(heads[0], cell);
+  const pooled = cell.grain > 1 && !isMasked ? [` largest of ${cell.grain} × ${cell.grain} weights`] : [];
   const value = (head) => el("strong", {}, pattern.text(head, cell));
-  if (heads.length === 1 || pattern.isMasked(cell)) return [...where, value(heads[0]), ...pooled];
+  if (heads.length === 1 || isMasked) return [...where, value(heads[0]), ...pooled];
   const level = (head) => pattern.cellLevel(head, cell.query, cell.key);
   const most = [...heads].sort((one, other) => level(other) - level(one)).slice(0, MOST_HEADS);
   const named = most.flatMap((head) => [" ", headChip(hues, head, nameOf(head)), " ", value(head)]);
@@ -25,7 +26,7 @@ function headChip(hues, head, name) {
 }
 
 // What the tints of the tokens mean. `who` names the head or heads shown.
-function tintWords({ focus, locked, direction, who, tokens, pool }) {
+function tintWords({ focus, isHeld, direction, who, tokens, pool }) {
   const from = direction === "from";
   const pooled = pool > 1 ? ` Tints are the largest of ${pool} × ${pool} weights.` : "";
   if (focus === null) {
@@ -33,5 +34,5 @@ function tintWords({ focus, locked, direction, who, tokens, pool }) {
     return [`Tint, no token selected: ${most}, in ${who}.${pooled}`];
   }
   const before = from ? "Tint: how much " : "Tint: how much each token attends to ";
-  return [before, tokens.name(focus), `${locked ? " (locked)" : ""}${from ? " attends to each token" : ""}, in ${who}.${pooled}`];
+  return [before, tokens.name(focus), `${isHeld ? " (held)" : ""}${from ? " attends to each token" : ""}, in ${who}.${pooled}`];
 }

@@ -19,10 +19,19 @@ _FOLDER = Path(__file__).parent
 _SHARED_SCRIPTS = ("wire", "mailbox", "colour", "dom", "mount", "token_text")
 _LARGE_HEAD = (
     "attention_pattern", "attention_cells", "attention_hues", "attention_window", "attention_layout", "attention_marks",
-    "attention_gestures", "attention_grid", "attention_export", "attention_svg", "attention_legend", "attention_words",
+    "attention_scale", "attention_gestures", "attention_grid", "attention_export", "attention_svg", "attention_legend",
+    "attention_words",
 )  # fmt: skip
 _PARTS = {
-    "attention": (*_LARGE_HEAD, "attention_tokens", "attention_thumbs", "attention_choice", "attention"),
+    "attention": (
+        *_LARGE_HEAD,
+        "attention_tokens",
+        "attention_thumbs",
+        "attention_layers",
+        "attention_steps",
+        "attention_choice",
+        "attention",
+    ),
     "head_grid": (*_LARGE_HEAD, "head_grid_board", "head_grid_large", "head_grid"),
     "prompt_view": ("loss_chart", "prediction_panel", "prompt_view"),
     "token_strip": ("token_strip",),

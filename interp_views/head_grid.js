@@ -4,34 +4,51 @@ const MOST_NAMED = 5;
 
 class HeadGridPicture {
   constructor({ root, signal, send, repaint }) {
-    Object.assign(this, { root, send, repaint, pointed: null, selected: null });
+    Object.assign(this, { root, send, repaint, pointed: null, selected: null, scale: "full" });
     this.board = new HeadBoard(signal, { hover: (index) => this.point(index), choose: (index) => this.choose(index) });
-    this.large = new LargeHead(signal, repaint);
+    this.large = new LargeHead(signal, repaint, (scale) => this.rescale(scale));
     this.readout = el("div", { class: "hs-readout hs-board-readout", "data-testid": "head-grid-readout", "aria-live": "polite" });
     this.summary = el("p", { class: "hs-unseen", "data-testid": "head-grid-summary" });
-    this.unit = el("div");
+    this.scaleEnd = el("span", { "data-testid": "head-grid-scale-end" });
+    this.unit = el("span");
+    this.switch = scaleSwitch(signal, (scale) => this.rescale(scale));
+    const key = el("div", { class: "hs-scale" }, el("span", {}, "0"), el("i", { class: "hs-scale-ramp is-attention" }), this.scaleEnd, this.unit,
+      el("span", { class: "hs-scale-name" }, "Scale"), this.switch.node);
     this.note = el("div", { class: "hs-note", "data-testid": "head-grid-note" });
     const keys = (event) => this.key(event);
     this.board.node.addEventListener("keydown", keys, { signal });
     this.board.node.addEventListener("focus", () => this.board.node.matches(":focus-visible") && this.point(this.selected ?? 0), { signal });
     this.board.node.addEventListener("blur", () => this.point(null), { signal });
-    const every = el("div", {}, this.readout, this.summary, this.board.node, this.unit, this.note);
+    const every = el("div", {}, this.readout, this.summary, this.board.node, key, this.note);
     root.append(el("div", { class: "hs-head-stage" }, every, this.large.node));
   }
 
   update(header, { levels, order, scores }) {
     const opened = this.selected === null || !this.header ? null : [this.layerOf(this.selected), this.headOf(this.selected)];
-    Object.assign(this, { header, order, scores, pointed: null, pattern: new AttentionPattern(header, order.length / 2, levels) });
+    Object.assign(this, { header, order, scores, pointed: null, pattern: null });
+    const windows = Array.from({ length: order.length / 2 }, (_, index) => header.windows[this.layerOf(index)]);
+    this.pattern = new AttentionPattern(header, windows.length, levels, windows);
     this.selected = opened && this.indexOf(...opened);
     this.large.update(this.pattern, header);
-    this.unit.replaceChildren(colourScale("attention", topText(header.top), header.unit));
+    this.unit.textContent = header.unit;
     this.summary.textContent = this.summaryText();
     this.board.node.setAttribute("aria-label", "Heads: arrow keys move, Enter chooses");
     this.board.canvas.setAttribute("aria-label", this.summary.textContent);
   }
 
-  receive(part, { layer, head }) {
-    if (part === "selection") this.selected = this.indexOf(layer, head);
+  // A host that does not keep the scale says nothing of it.
+  receive(part, { layer, head, scale }) {
+    if (part !== "selection") return;
+    this.selected = this.indexOf(layer, head);
+    this.isKept = scale !== null;
+    this.scale = scale ?? this.scale;
+  }
+
+  rescale(scale) {
+    if (scale === this.scale) return;
+    this.scale = scale;
+    if (this.isKept) this.send("scale", { scale });
+    this.repaint();
   }
 
   layerOf(index) {
@@ -96,16 +113,18 @@ class HeadGridPicture {
   }
 
   paint(colours) {
-    const { header, board, large } = this;
+    const { header, board, large, scale } = this;
+    this.switch.show(scale, header.top);
+    this.scaleEnd.textContent = scale === "full" ? topText(header.top) : "what 1 % of the head's cells exceed";
     const labels = { name: (index) => this.nameOf(index), score: (index) => this.scoreOf(index) };
-    board.draw(this.pattern, header, labels, this.root.clientWidth, colours);
+    board.draw(this.pattern, header, labels, scale, this.root.clientWidth, colours);
     board.mark(this.pointed, this.selected, colours);
     this.readout.replaceChildren(...this.words());
     this.note.textContent = board.pooled > 1
       ? `Thumbnails: largest of ${board.pooled} × ${board.pooled} weights.`
       : "Thumbnails: every weight has its own cell.";
     const opened = header.opens ? this.selected : null;
-    large.draw(opened, opened === null ? "" : this.nameOf(opened), colours);
+    large.draw(opened, opened === null ? "" : this.nameOf(opened), scale, colours);
     if (opened !== null && this.revealed === false) large.node.scrollIntoView({ block: "nearest" });
     this.revealed = true;
   }

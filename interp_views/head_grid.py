@@ -1,6 +1,7 @@
 """Every head of every layer at once, as small patterns on one canvas.
 
-The picture's script is `head_grid.js`. It sends the trigger `open` with {layer, head}.
+The picture's script is `head_grid.js`. It sends the triggers `open` with {layer, head} and, to a host that keeps the
+scale, `scale` with {scale}.
 """
 
 from dataclasses import dataclass
@@ -8,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from interp_views.pooled import PooledPatterns
+from interp_views.attention import Scale
+from interp_views.pooled import PooledPatterns, agreed_window
 from interp_views.tokens import token_header
 from interp_views.wire import pack
 
@@ -37,6 +39,8 @@ class HeadGridView:
     """A number for every head, shown under it where there is an order. NaN: it has none."""
     score_label: str = ""
     """What the score is, with its unit."""
+    windows: tuple[int, ...] = ()
+    """How many positions back each layer looks, itself included: what lies further back is masked. 0, or empty: no limit."""
     opens: bool = False
     """Whether a click shows that head large in the picture itself. Give `levels` in full resolution then."""
 
@@ -54,6 +58,8 @@ def head_grid_payload(view: HeadGridView) -> bytes:
         raise ValueError(f"The patterns are of {view.n_pos} positions but there are {len(view.tokens)} tokens.")
     flat = view.levels.reshape(n_layers * n_heads, -1)
     PooledPatterns(flat, view.n_pos, view.pool, view.causal, view.top)
+    if view.windows and len(view.windows) != n_layers:
+        raise ValueError(f"There are {len(view.windows)} windows for {n_layers} layers: give one for each, or none.")
     order = _checked_order(view.order, n_layers, n_heads)
     header |= {
         "n_layers": n_layers,
@@ -66,6 +72,10 @@ def head_grid_payload(view: HeadGridView) -> bytes:
         "ordered": view.order is not None,
         "score_label": view.score_label,
         "opens": view.opens,
+        "windows": [
+            agreed_window(PooledPatterns(layer, view.n_pos, view.pool, view.causal, view.top), window)
+            for layer, window in zip(view.levels, view.windows or (0,) * n_layers, strict=True)
+        ],
     }
     drawn = order[:, 0] * n_heads + order[:, 1]
     arrays = {"levels": flat[drawn], "order": order}
@@ -74,15 +84,23 @@ def head_grid_payload(view: HeadGridView) -> bytes:
     return pack(header, arrays)
 
 
-def head_grid_selection(about: str, *, layer: int | None = None, head: int | None = None) -> bytes:
-    """Pack which head is outlined; none if layer or head is None.
+def head_grid_selection(
+    about: str, *, layer: int | None = None, head: int | None = None, scale: Scale | None = None
+) -> bytes:
+    """Pack which head is outlined, none if layer or head is None, and where the colours end.
+
+    Args:
+        about: As in the view.
+        layer: Zero-based.
+        head: Zero-based.
+        scale: As in the attention picture, for each head by itself; None where the host does not keep it.
 
     Raises:
         ValueError: A negative layer or head.
     """
     if (layer or 0) < 0 or (head or 0) < 0:
         raise ValueError(f"Layer {layer}, head {head} does not exist: give 0 or more, or None.")
-    return pack({"part": "selection", "about": about, "layer": layer, "head": head}, {})
+    return pack({"part": "selection", "about": about, "layer": layer, "head": head, "scale": scale}, {})
 
 
 def thumbnails(

@@ -40,15 +40,15 @@ class HeadBoard {
   }
 
   // Draw, unless just that is there already. `labels` has { name(index), score(index) }.
-  draw(pattern, header, labels, room, colours) {
-    const wanted = [pattern, room, devicePixelRatio, colours];
+  draw(pattern, header, labels, scale, room, colours) {
+    const wanted = [pattern, scale, room, devicePixelRatio, colours];
     if (this.drawn?.every((part, i) => part === wanted[i])) return;
     this.drawn = wanted;
     this.count = pattern.nHeads;
     this.layout = boardLayout(header, this.count, room);
     const { width, height } = this.layout;
     const context = sizedContext(this.canvas, width, height);
-    context.putImageData(this.pixels(pattern, colours), 0, 0);
+    context.putImageData(this.pixels(pattern, scale, colours), 0, 0);
     this.drawLabels(context, header, labels, colours);
     sizedContext(this.marks, width, height);
   }
@@ -59,7 +59,7 @@ class HeadBoard {
   }
 
   // One image of all heads: thousands of small ones would take far longer to draw.
-  pixels(pattern, colours) {
+  pixels(pattern, colourScale, colours) {
     const scale = devicePixelRatio;
     const image = new ImageData(this.canvas.width, this.canvas.height);
     const words = new Uint32Array(image.data.buffer);
@@ -72,7 +72,9 @@ class HeadBoard {
     const square = { pixels, side: Math.ceil(side / pool), stride: image.width, ramp: colours.attention.pixels, hatching };
     for (let index = 0; index < this.count; index++) {
       const { x, y } = this.place(index);
-      fillSquare(words, Math.round(y * scale) * image.width + Math.round(x * scale), cellsOf(pattern, index, part), square);
+      const levels = cellsOf(pattern, index, part);
+      const start = Math.round(y * scale) * image.width + Math.round(x * scale);
+      fillSquare(words, start, levels, { ...square, stretch: stretchOf(colourScale, [levels]) });
     }
     return image;
   }
@@ -122,12 +124,12 @@ class HeadBoard {
 }
 
 // Enlarge cells to device pixels, and hatch what is masked: it is no zero.
-function fillSquare(words, start, levels, { pixels, side, stride, ramp, hatching }) {
+function fillSquare(words, start, levels, { pixels, side, stride, ramp, hatching, stretch }) {
   for (let y = 0; y < pixels; y++) {
     const row = Math.floor((y * side) / pixels) * side;
     for (let x = 0, at = start + y * stride; x < pixels; x++, at++) {
       const level = levels[row + Math.floor((x * side) / pixels)];
-      if (level !== MASKED) words[at] = ramp[level];
+      if (level !== MASKED) words[at] = ramp[Math.min(255, Math.round(level * stretch))];
       else if ((x + y) % 5 === 0) words[at] = hatching;
     }
   }

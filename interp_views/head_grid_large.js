@@ -1,7 +1,7 @@
 // One head of the grid, large, with its values under the pointer.
 
 class LargeHead {
-  constructor(signal, repaint) {
+  constructor(signal, repaint, rescale) {
     Object.assign(this, { repaint, window: null, cell: null });
     const change = (window) => {
       this.window = window;
@@ -18,6 +18,7 @@ class LargeHead {
       resetZoom: () => change(null),
       savePng: () => savePng(this.figure()),
       saveSvg: () => saveSvg(this.figure()),
+      rescale,
     });
     this.title = el("span", { class: "hs-title" });
     this.readout = el("span", { class: "hs-readout", "data-testid": "attention-readout", "aria-live": "polite" });
@@ -37,20 +38,20 @@ class LargeHead {
     this.repaint();
   }
 
-  draw(index, name, colours) {
+  draw(index, name, scale, colours) {
     this.node.hidden = index === null;
     if (index === null) return;
     if (this.colours !== colours) [this.colours, this.hues] = [colours, new HeadHues(1, colours)];
     const { pattern, window, labels, hues, cell, unit } = this;
     this.name = name;
-    this.grid.draw({ pattern, focus: null, head: index, hues, window, name, labels, room: this.node.clientWidth, colours });
+    this.grid.draw({ pattern, focus: null, head: index, hues, window, scale, name, labels, room: this.node.clientWidth, colours });
     this.grid.mark(cell, null);
     this.title.textContent = name;
     this.readout.replaceChildren(...(cell
       ? cellWords(pattern, [index], hues, () => name, this.tokens, cell)
       : [el("span", { class: "hs-note" }, "Point at a cell for its value.")]));
     const { grain, pool } = this.grid.layout.part;
-    this.legend.show({ pattern, unit, isMixed: false, hues, colours, pooled: grain * pool, isZoomed: window !== null });
+    this.legend.show({ pattern, unit, isMixed: false, hues, colours, pooled: grain * pool, isZoomed: window !== null, scale, stretch: this.grid.stretch });
   }
 
   figure() {

@@ -2,7 +2,8 @@
 // the same element: the document, the scroll position and what the reader points at must stay.
 
 // `Picture` is a class with constructor(context), update(header, arrays), paint(colours) and, if it takes
-// further messages (mailbox.js), receive(part, header, arrays).
+// further messages (mailbox.js), receive(part, header, arrays), with accepts(header, about) if parts may be about other
+// data than what came last, which is called `about`.
 function mount(component, Picture) {
   const host = component.parentElement;
   const slot = host.hookscope ?? (host.hookscope = open(host, Picture));
@@ -47,8 +48,10 @@ function moveTo(slot, to) {
 
 // A part speaks about certain data. Parts for other data stay in the box until that data is here.
 function readPart(slot, { header, arrays }) {
-  if (header.about === undefined || header.about !== slot.about) return;
-  slot.picture.receive?.(header.part, header, arrays);
+  if (header.about === undefined || slot.about === undefined) return;
+  const { picture, about } = slot;
+  if (!(picture.accepts ? picture.accepts(header, about) : header.about === about)) return;
+  picture.receive?.(header.part, header, arrays);
   slot.repaint();
 }
 
@@ -56,7 +59,7 @@ function open(host, Picture) {
   const root = host.querySelector(".hs");
   const stop = new AbortController();
   const failure = root.appendChild(el("p", { class: "hs-failure", role: "alert" }));
-  const slot = { root, stop, failure, turn: 0, data: null, ready: false, colours: null, to: null };
+  const slot = { root, stop, failure, turn: 0, data: null, ready: false, colours: null, palette: null, to: null };
   slot.read = (letter) => readPart(slot, letter);
   slot.repaint = oncePerFrame(() => {
     if (!slot.ready || !slot.colours || stop.signal.aborted) return;
@@ -66,7 +69,11 @@ function open(host, Picture) {
   slot.restyle = () => {
     // A host that has already dropped the element gives it no styles, hence no colours.
     if (!root.isConnected) return;
-    slot.colours = readColours(root);
+    // The same colours in another object would have everything drawn again.
+    if (slot.palette !== paletteOf(root)) {
+      slot.colours = readColours(root);
+      slot.palette = paletteOf(root);
+    }
     slot.repaint();
   };
   slot.picture = new Picture({
@@ -77,6 +84,17 @@ function open(host, Picture) {
   sizes.observe(root);
   stop.signal.addEventListener("abort", () => sizes.disconnect());
   return slot;
+}
+
+const PALETTE = [
+  "--st-background-color", "--hs-paper", "--hs-ink", "--hs-muted", "--hs-border", "--hs-selected", "--st-font", "--st-code-font",
+  "--hs-attention", "--hs-loss", "--hs-signed",
+];
+
+// What colours are made of, as text.
+function paletteOf(root) {
+  const style = getComputedStyle(root);
+  return PALETTE.map((name) => style.getPropertyValue(name)).join("|");
 }
 
 function oncePerFrame(act) {

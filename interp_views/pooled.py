@@ -92,3 +92,19 @@ def _cells(
         largest = np.maximum.reduceat(np.maximum.reduceat(largest, starts, axis=0), starts, axis=1)
     levels = np.rint(largest.clip(0, top) * (255 / top)).astype(np.uint8)
     return lower_triangle(levels[None])[0] if causal else levels.reshape(-1)
+
+
+def agreed_window(pooled: PooledPatterns, window: int) -> int:
+    """The window if no weight beyond it is above 0, else 0: the numbers are right about what is masked.
+
+    Args:
+        pooled: The patterns.
+        window: Positions that a query sees, itself included; 0: all before it.
+    """
+    if window <= 0 or window >= pooled.n_pos:
+        return 0
+    side = -(-pooled.n_pos // pooled.pool)
+    rows, columns = np.tril_indices(side) if pooled.causal else np.indices((side, side)).reshape(2, -1)
+    # A cell is masked when even its first query is too far from its last key.
+    beyond = rows * pooled.pool - (columns * pooled.pool + pooled.pool - 1) >= window
+    return 0 if pooled.levels[:, beyond].any() else window

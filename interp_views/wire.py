@@ -54,7 +54,12 @@ def addressed(message: bytes, to: str) -> bytes:
 
     A picture finds the further messages that belong to it by this name: see `mailbox.js`.
     """
-    head = _header_bytes({**header_of(message), "to": to})
+    return relabelled(message, to=to)
+
+
+def relabelled(message: bytes, **changes: object) -> bytes:
+    """Return the same message with other values in its header. The arrays are not packed again."""
+    head = _header_bytes({**header_of(message), **changes})
     return len(head).to_bytes(4, "little") + head + message[_blob_start(message) :]
 
 

@@ -4,11 +4,12 @@ Streamlit keeps a component's registration for the whole process, so each is mad
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 from streamlit.components import v2
+from streamlit.delta_generator import DeltaGenerator
 
 from interp_views.component import Component, part_script
 from interp_views.wire import addressed, header_of
@@ -21,8 +22,10 @@ def picture(
     key: str,
     events: Mapping[str, Callable[[dict[str, Any]], None]],
     parts: Sequence[bytes] = (),
-) -> None:
+) -> DeltaGenerator:
     """Show a picture, and react to what the user did to it before the page is drawn again.
+
+    Returns where it is, for `send_ahead`.
 
     Args:
         name: Of the component.
@@ -32,9 +35,17 @@ def picture(
         parts: Further messages, each of another name. Streamlit sends again only those that changed.
     """
     # Parts show nothing; without a gap they take no room either.
-    with st.container(gap=None):
+    place = st.container(gap=None)
+    with place:
         reactions = {f"on_{event}_change": _reaction(key, event, react) for event, react in events.items()}
         _renderer(name)(key=key, data=addressed(payload, key), **reactions)
+    send_ahead(place, key, parts)
+    return place
+
+
+def send_ahead(place: DeltaGenerator, key: str, parts: Iterable[bytes]) -> None:
+    """Send further messages to the picture of that key, which is at that place: what it may need later."""
+    with place:
         for part in parts:
             _part_renderer()(key=f"{key}.{header_of(part)['part']}", data=addressed(part, key))
 

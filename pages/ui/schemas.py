@@ -88,6 +88,7 @@ ATTENTION: Schema = {
     "saved": Field("", _saved),
     "direction": choice(("from", "to"), "from"),
     "weighted": switch(False),
+    "scale": choice(("full", "stretched"), "full"),
     "zoom": Field(None, _zoom, lambda zoom: ".".join(map(str, zoom))),
     "key": whole(None),
     "order": choice(("layers", *SCORES), "layers"),

@@ -1,6 +1,7 @@
 """The views of the attention page, as scripts: what a reader is told, and what bad input brings."""
 
 import re
+from types import SimpleNamespace
 from typing import get_args
 
 import numpy as np
@@ -18,6 +19,7 @@ from interp_core.settings import runs_folder
 from interp_core.similar_heads import compare_heads
 from interp_core.types import Run
 from pages.ui import schemas, tables
+from pages.ui.attention import controls
 from tests.pages.conftest import words as escaped_words
 from tests.views.reading import unpack
 
@@ -39,16 +41,20 @@ def picture(app, key: str) -> tuple[dict, dict]:
 
 
 def _find(node, key: str) -> bytes | None:
+    return next((message for message in _messages(node, key) if "part" not in unpack(message)[0]), None)
+
+
+def _messages(node, key: str) -> list[bytes]:
     proto = getattr(node, "proto", None)
-    if getattr(node, "type", "") == "bidi_component" and key in proto.id:
-        header, _ = unpack(proto.bytes)
-        if "part" not in header:
-            return proto.bytes
-    for child in getattr(node, "children", {}).values():
-        found = _find(child, key)
-        if found is not None:
-            return found
-    return None
+    own = [proto.bytes] if getattr(node, "type", "") == "bidi_component" and key in proto.id else []
+    children = getattr(node, "children", {}).values()
+    return own + [message for child in children for message in _messages(child, key)]
+
+
+def parts(app, key: str) -> dict[str, tuple[dict, dict]]:
+    """What was sent to the picture of that key beside its data."""
+    found = [unpack(message) for element in app.main for message in _messages(element, key)]
+    return {header["part"]: (header, arrays) for header, arrays in found if "part" in header}
 
 
 def test_the_choices_of_the_url_are_those_of_the_techniques():
@@ -101,6 +107,66 @@ def test_value_weighting_says_its_unit_and_changes_the_numbers(visit):
     assert weighted[0]["unit"] == "attention × ‖v‖"
     assert weighted[0]["top"] != plain[0]["top"]
     assert (weighted[1]["levels"] != plain[1]["levels"]).any()
+
+
+def test_neighbouring_layers_are_sent_ahead_as_they_would_be_sent_themselves(visit):
+    ahead = parts(visit("attention", prompt=REPEATS, layer="1"), "picture.layer")
+    assert {name for name in ahead if name.startswith("ahead")} == {"ahead-0", "ahead-2"}
+    for layer in (0, 2):
+        header, arrays = picture(visit("attention", prompt=REPEATS, layer=str(layer)), "picture.layer")
+        early, levels = ahead[f"ahead-{layer}"]
+        assert early == header | {"part": f"ahead-{layer}"}
+        assert (levels["levels"] == arrays["levels"]).all()
+
+
+def test_nothing_is_sent_ahead_that_would_have_to_be_computed(visit, monkeypatch):
+    assert not any("ahead" in name for name in parts(visit("attention", prompt=REPEATS, weighted="1"), "picture.layer"))
+    monkeypatch.setattr("pages.ui.attention.layer._AHEAD_BYTES", 10)
+    assert not any("ahead" in name for name in parts(visit("attention", prompt=REPEATS), "picture.layer"))
+
+
+def test_layers_of_a_run_are_one_series_and_those_of_another_view_or_prompt_another(visit):
+    def series(**link: str) -> str:
+        return picture(visit("attention", **link), "picture.layer")[0]["series"]
+
+    assert series(prompt=REPEATS, layer="0") == series(prompt=REPEATS, layer="2")
+    assert len({series(prompt=REPEATS), series(prompt="and"), series(prompt=REPEATS, weighted="1")}) == 3
+
+
+def test_the_scale_stands_in_the_link_of_both_pictures(visit):
+    for view, key in (("layer", "picture.layer"), ("heads", "picture.heads")):
+        assert parts(visit("attention", view=view, prompt=REPEATS), key)["selection"][0]["scale"] == "full"
+        app = visit("attention", view=view, prompt=REPEATS, scale="stretched")
+        assert parts(app, key)["selection"][0]["scale"] == "stretched"
+
+
+def test_a_choice_from_the_browser_is_checked(visit):
+    app, bench = visit("attention"), SimpleNamespace(card=SimpleNamespace(n_layers=3, n_heads=4))
+    bench.tokenised = SimpleNamespace(ids=range(10))
+    values = {}
+    state = SimpleNamespace(set=values.__setitem__)
+    assert not app.exception
+    controls.hold(
+        state, bench, {"layer": 99, "head": -1, "pos": "x", "direction": "up", "scale": 3, "zoom": [1], "turn": []}
+    )
+    assert values == {"head": None, "pos": None, "zoom": None}
+    zoom = {"query": 2, "key": 0, "size": 4}
+    controls.hold(
+        state, bench, {"layer": 2, "head": 3, "pos": 9, "direction": "to", "scale": "stretched", "zoom": zoom}
+    )
+    assert values == {
+        "layer": 2, "head": 3, "pos": 9, "direction": "to", "scale": "stretched", "zoom": (2, 0, 4),
+    }  # fmt: skip
+
+
+def test_what_a_sliding_window_masks_is_no_weight_in_the_numbers(visit):
+    link = {"model": "folder:tiny-gemma2", "prompt": REPEATS * 4, "layer": "0"}
+    header, arrays = picture(visit("attention", **link), "picture.layer")
+    rows, columns = np.tril_indices(len(header["tokens"]))
+    assert header["window"] == 16
+    assert not arrays["levels"][:, rows - columns >= 16].any()
+    assert arrays["levels"][:, rows - columns == 15].any()
+    assert picture(visit("attention", **link | {"view": "heads"}), "picture.heads")[0]["windows"] == [16, 0, 16]
 
 
 def test_a_sliding_window_is_said_where_it_masks(visit):

@@ -109,7 +109,7 @@ def test_masked_cells_are_said_to_be_masked(attention):
     expect(page.get_by_test_id("attention-readout")).to_have_text("query 2: ·Mary → key 6: , masked")
 
 
-def test_a_locked_head_fades_the_others_and_a_second_click_releases_it(attention):
+def test_a_held_head_fades_the_others_and_a_second_click_releases_it(attention):
     page = attention()
     thumb, other = page.get_by_test_id("head-thumb-2"), page.get_by_test_id("head-thumb-0")
     thumb.click()
@@ -135,7 +135,7 @@ def test_with_a_token_in_focus_thumbnails_are_as_strong_as_its_largest_weight(at
         expect(canvas).to_have_css("opacity", opacity)
 
 
-def test_a_locked_token_tints_the_others_by_where_it_looks_and_the_switch_turns_that_round(attention):
+def test_a_held_token_tints_the_others_by_where_it_looks_and_the_switch_turns_that_round(attention):
     patterns = np.tile(np.eye(len(TOKENS), dtype=np.float32), (3, 1, 1))
     patterns[:, 8] = np.eye(len(TOKENS))[4]
     page = attention({"head": 1}, patterns=patterns)
@@ -156,7 +156,7 @@ def test_escape_releases_the_head_and_the_token(attention):
     expect(page.locator("[aria-pressed=true][data-index]")).to_have_count(0)
 
 
-def test_tokens_can_be_reached_and_locked_with_the_keyboard_alone(attention):
+def test_tokens_can_be_reached_and_held_with_the_keyboard_alone(attention):
     page = attention()
     page.get_by_test_id("attention-token-0").focus()
     page.keyboard.press("ArrowRight")
@@ -178,7 +178,7 @@ def test_the_wheel_zooms_around_the_pointer_and_reset_shows_everything_again(att
     expect(large).to_have_attribute("aria-label", whole)
 
 
-def test_dragging_a_rectangle_zooms_to_it_and_locks_nothing(attention):
+def test_dragging_a_rectangle_zooms_to_it_and_holds_nothing(attention):
     page = attention()
     page.mouse.move(*cell_at(page, 4, 1))
     page.mouse.down()
@@ -211,7 +211,7 @@ def test_a_pooled_cell_says_how_many_weights_it_is_the_largest_of(attention):
     )
 
 
-def test_locks_and_zooms_are_reported_to_the_host_and_pointing_is_not(browser):
+def test_what_is_held_and_zoomed_to_is_reported_to_the_host_and_pointing_is_not(browser):
     page = mount(browser, "attention", attention_payload(attention_view()))
     page.get_by_test_id("attention-token-4").hover()
     page.get_by_test_id("head-thumb-2").click()
@@ -221,12 +221,12 @@ def test_locks_and_zooms_are_reported_to_the_host_and_pointing_is_not(browser):
     page.wait_for_function("sent.length === 3")
     page.get_by_test_id("attention-reset-zoom").click()
     page.wait_for_function("sent.length === 4")
-    assert page.evaluate("sent") == [
-        ["lock", {"head": 2, "pos": None, "direction": "from"}],
-        ["lock", {"head": 2, "pos": None, "direction": "to"}],
-        ["window", {"query": 2, "key": 2, "size": 7}],
-        ["window", {}],
-    ]
+    zoom = {"query": 2, "key": 2, "size": 7}
+    assert [(name, value["head"], value["direction"], value["zoom"]) for name, value in page.evaluate("sent")] == [
+        ("hold", 2, "from", None), ("hold", 2, "to", None), ("hold", 2, "to", zoom), ("hold", 2, "to", None),
+    ]  # fmt: skip
+    turns = [value["turn"] for _, value in page.evaluate("sent")]
+    assert turns == sorted(set(turns))
     page.close()
 
 
@@ -243,8 +243,8 @@ def test_zooming_pooled_data_asks_for_exact_cells_and_shows_them_when_they_come(
     page.get_by_test_id("attention-zoom-in").click()
     page.get_by_test_id("attention-zoom-in").click()
     page.wait_for_function("sent.length === 1")
-    ((name, window),) = page.evaluate("sent")
-    assert name == "window"
+    ((_, held),) = page.evaluate("sent")
+    window = held["zoom"]
     assert all(window[part] % 4 == 0 for part in ("query", "key", "size"))
     note = page.locator(".hs-legend .hs-note")
     expect(note).to_have_text("Each cell: largest of 4 × 4 weights.")
@@ -290,14 +290,15 @@ def test_a_withdrawn_part_is_forgotten_and_nothing_is_left_when_all_are_gone(bro
     page.close()
 
 
-def test_an_answer_to_an_older_lock_does_not_undo_a_newer_one(browser):
+def test_an_answer_to_an_older_choice_does_not_undo_a_newer_one(browser):
     page = mount(browser, "attention", attention_payload(attention_view()))
     page.get_by_test_id("head-thumb-1").click()
     page.get_by_test_id("head-thumb-2").click()
-    post(page, attention_selection(ABOUT, head=1))
+    older, newer = (value["turn"] for _, value in page.evaluate("sent"))
+    post(page, attention_selection(ABOUT, head=1, turn=older))
     page.wait_for_timeout(100)
     expect(page.get_by_test_id("head-thumb-2")).to_have_attribute("aria-pressed", "true")
-    post(page, attention_selection(ABOUT, head=2))
+    post(page, attention_selection(ABOUT, head=2, turn=newer))
     page.wait_for_timeout(50)
     post(page, attention_selection(ABOUT, head=0))
     expect(page.get_by_test_id("head-thumb-0")).to_have_attribute("aria-pressed", "true")

@@ -116,10 +116,9 @@ def _whole(bench: Bench, so_far: "AttentionSurvey") -> "AttentionSurvey":
 
 def pooled(bench: Bench, survey: "AttentionSurvey", index: int, weighted: bool) -> PooledPatterns:
     """What the layer view draws of every head."""
-    n_pos = len(bench.run.tokens)
     under_way = not survey.complete and not bench.saved
-    if not weighted and (under_way or survey.pool == -(-n_pos // MOST_EXACT)):
-        return PooledPatterns(survey.levels[index], n_pos, survey.pool, True, 1.0)
+    if not weighted and (under_way or _is_fine(bench, survey)):
+        return _of_survey(bench, survey, index)
 
     whole = _whole(bench, survey)
 
@@ -139,6 +138,25 @@ def pooled(bench: Bench, survey: "AttentionSurvey", index: int, weighted: bool) 
         return make(layer_patterns(model, bench.run, whole.inputs, index))
 
     return cached.ask(bench.spec, ("pooled", bench.run, index, weighted), work, "Computing attention")
+
+
+def at_hand(bench: Bench, survey: "AttentionSurvey", index: int, weighted: bool) -> PooledPatterns | None:
+    """The same where the survey holds it and nothing has to be computed; None elsewhere, or without such a layer."""
+    ready = not weighted and (survey.complete or bench.saved) and _is_fine(bench, survey)
+    return (
+        _of_survey(bench, survey, index)
+        if ready and 0 <= index < len(survey.present) and survey.present[index]
+        else None
+    )
+
+
+def _is_fine(bench: Bench, survey: "AttentionSurvey") -> bool:
+    """Whether the survey pools no more than the picture would."""
+    return survey.pool == -(-len(bench.run.tokens) // MOST_EXACT)
+
+
+def _of_survey(bench: Bench, survey: "AttentionSurvey", index: int) -> PooledPatterns:
+    return PooledPatterns(survey.levels[index], len(bench.run.tokens), survey.pool, True, 1.0)
 
 
 def aggregate(bench: Bench, how: "Aggregate", index: int, head: int) -> Float[np.ndarray, "query_pos key_pos"]:

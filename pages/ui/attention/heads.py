@@ -37,12 +37,16 @@ def show(state: UrlState, bench: Bench) -> None:
         return HeadGridView(
             tokens.str_tokens, tokens.special, levels, n_pos, pool, True, 1.0, "attention probability", name,
             order=None if order is None else tuple(order), scores=scored, score_label=label, opens=opens,
+            windows=bench.card.windows,
         )  # fmt: skip
 
     picture(
         "head_grid", data.packed(name, lambda: head_grid_payload(view(_THUMB_SIDE, opens=False))), key="picture.heads",
-        parts=[head_grid_selection(name, layer=state["layer"], head=state["head"])],
-        events={"open": lambda value: controls.select_head(state, bench, value, "layer")},
+        parts=[head_grid_selection(name, layer=state["layer"], head=state["head"], scale=state["scale"])],
+        events={
+            "open": lambda value: controls.select_head(state, bench, value, "layer"),
+            "scale": lambda value: controls.rescale(state, value),
+        },
     )  # fmt: skip
     with st.expander("How to read this"):
         st.markdown(
