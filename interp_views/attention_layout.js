@@ -1,7 +1,7 @@
 // Where the large picture has its cells and labels, in CSS pixels.
 
 const GRID = {
-  side: 620, longSide: 700, least: 120, cell: 44, labelledCell: 11, label: 120, shortLabel: 76, bare: 52, narrow: 420, tick: 28,
+  side: 620, longSide: 700, least: 120, cell: 44, labelledCell: 11, label: 120, shortLabel: 76, bare: 60, narrow: 420, tick: 28,
   foot: 4,
 };
 

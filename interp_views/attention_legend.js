@@ -3,7 +3,7 @@
 class AttentionLegend {
   constructor(signal, { zoomIn, zoomOut, resetZoom, savePng, saveSvg, rescale }) {
     this.ramp = el("i", { class: "hs-scale-ramp" });
-    this.end = el("span");
+    this.end = el("span", { class: "hs-scale-end" });
     this.unit = el("span");
     this.hint = el("div", { class: "hs-note" });
     this.maskKey = el("span", { class: "hs-mask-key" }, el("i", { class: "hs-mask" }), "masked");

@@ -49,6 +49,106 @@ def test_views_keep_the_head_that_was_chosen(server, page):
     expect(page.locator("[data-testid=head-thumb-3]")).to_have_attribute("aria-pressed", "true")
 
 
+def title(page: Page):
+    return page.locator(".hs-attention .hs-title")
+
+
+def open_layer(server, page: Page, link: str) -> None:
+    page.goto(f"{server.url}/attention?{link}")
+    painted(page, "attention")
+    settled(page)
+    expect(page.locator("[data-testid=attention-layer-after]")).to_be_visible()
+
+
+@pytest.mark.default_model
+def test_keys_pressed_faster_than_the_page_is_drawn_are_all_counted(server, page):
+    open_layer(server, page, "layer=3")
+    page.evaluate("""() => { for (const key of "kkkkkkkjnnn")
+        document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, composed: true })); }""")
+    expect(page.locator("[data-testid=attention-layer]")).to_have_text(re.compile("^Layer 9"))
+    page.wait_for_url(re.compile("layer=9.*head=2|head=2.*layer=9"))
+    settled(page)
+    expect(title(page)).to_have_text("L9H2")
+    expect(page.get_by_role("combobox").first).to_have_value("Layer 9")
+    for _ in range(6):
+        page.keyboard.press("k", delay=15)
+    page.wait_for_url(re.compile("layer=15"))
+    settled(page)
+    expect(title(page)).to_have_text("L15H2")
+    expect(page.locator("[data-testid=attention-readout]")).not_to_contain_text("≈")
+
+
+def test_a_neighbouring_layer_is_on_screen_while_the_server_cannot_answer(server, page):
+    open_layer(server, page, f"{TINY}&{REPEATS}&layer=1")
+    page.wait_for_function(
+        "() => [...(globalThis.hookscopeBoxes ?? [])].some(([, box]) => box.parts.has('ahead-2') && box.parts.has('ahead-0'))"
+    )
+    page.context.set_offline(True)
+    page.keyboard.press("k")
+    expect(title(page)).to_have_text("All 4 heads of layer 2", timeout=1000)
+
+
+def test_back_returns_to_the_former_layer_and_forward_to_the_later(server, page):
+    open_layer(server, page, f"{TINY}&{REPEATS}")
+    for layer in (1, 2):
+        page.keyboard.press("k")
+        page.wait_for_url(re.compile(f"layer={layer}"))
+        settled(page)
+        page.wait_for_timeout(1200)  # a step back within a second is taken for an echo
+    page.keyboard.press("k")  # there is no layer 3
+    page.wait_for_timeout(300)
+    assert "layer=2" in page.evaluate("location.search")
+    page.go_back()
+    page.wait_for_url(re.compile("layer=1"))
+    expect(title(page)).to_have_text("All 4 heads of layer 1")
+    page.wait_for_timeout(1200)
+    page.go_back()
+    expect(title(page)).to_have_text("All 4 heads of layer 0")
+    page.wait_for_timeout(1200)
+    page.go_forward()
+    expect(title(page)).to_have_text("All 4 heads of layer 1")
+    page.keyboard.press("k")
+    page.wait_for_url(re.compile("layer=2"))
+
+
+def test_layer_and_head_are_chosen_by_button_and_by_list_alike(server, page):
+    open_layer(server, page, f"{TINY}&{REPEATS}")
+    page.locator("[data-testid=attention-layer-after]").click()
+    page.locator("[data-testid=attention-head-before]").click()
+    page.wait_for_url(re.compile("layer=1.*head=3|head=3.*layer=1"))
+    settled(page)
+    expect(title(page)).to_have_text("L1H3")
+    page.get_by_role("combobox").first.click()
+    page.get_by_role("option", name="Layer 0").click()
+    expect(title(page)).to_have_text("L0H3")
+    page.keyboard.type("k")  # the list has the focus: a key there looks for a layer
+    page.wait_for_timeout(300)
+    expect(title(page)).to_have_text("L0H3")
+
+
+def test_the_scale_stands_in_the_url_of_both_pictures(server, page):
+    open_layer(server, page, f"{TINY}&{REPEATS}&layer=1")
+    page.locator("[data-testid=attention-scale-stretched]").click()
+    page.wait_for_url(re.compile("scale=stretched"))
+    expect(page.locator(".hs-scale-end")).to_contain_text("≥")
+    view(page, "All heads")
+    painted(page, "head-grid")
+    switch = page.locator(".hs-head-grid [data-testid=attention-scale-stretched]").first
+    expect(switch).to_have_attribute("aria-pressed", "true")
+    page.locator(".hs-head-grid [data-testid=attention-scale-full]").first.click()
+    page.wait_for_url(lambda url: "scale" not in url)
+
+
+def test_cells_outside_a_sliding_window_say_so(server, page):
+    open_layer(server, page, "model=folder:tiny-gemma2&prompt=" + "+".join(["and+John+went"] * 8) + "&head=1")
+    large = page.locator("[data-testid=head-large]")
+    large.scroll_into_view_if_needed()
+    box = large.bounding_box()
+    page.mouse.move(box["x"] + 70, box["y"] + box["height"] - 20)
+    page.mouse.move(box["x"] + 72, box["y"] + box["height"] - 20)
+    expect(page.locator("[data-testid=attention-readout]")).to_contain_text("masked: outside the window of 16 tokens")
+
+
 def test_a_held_head_shows_four_digits_and_another_about_two(server, page):
     page.goto(f"{server.url}/attention?{TINY}&{REPEATS}&layer=1&head=2&pos=3")
     painted(page, "attention")

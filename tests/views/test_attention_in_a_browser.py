@@ -389,3 +389,91 @@ def test_tokens_of_a_long_prompt_that_are_out_of_sight_are_tinted_too(attention)
     page = attention({"head": 0, "pos": 899}, tokens=tuple(" a" for _ in range(n)), pooled=pool_patterns(patterns, n))
     for pos, colour in ((0, "rgb(11, 37, 69)"), (880, "rgb(11, 37, 69)"), (879, "rgb(244, 245, 247)")):
         expect(page.get_by_test_id(f"attention-token-{pos}")).to_have_css("background-color", colour)
+
+
+def hatched(page, x: float, y: float, reach: int = 12) -> bool:
+    """Whether there is paper with lines on it around a place, and nothing of the colour of a zero."""
+    image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    cells = np.array(image.crop((int(x) - reach, int(y) - reach, int(x) + reach, int(y) + reach)))
+    return bool(
+        (cells == 255).all(-1).mean() > 0.3 and (cells != 255).any() and not (cells == (0xF4, 0xF5, 0xF7)).all(-1).any()
+    )
+
+
+def windowed(n_heads: int, n_pos: int, window: int) -> np.ndarray:
+    near = np.tri(n_pos) * np.tri(n_pos, k=window - 1).T
+    patterns = causal_patterns(n_heads, n_pos) * near
+    return (patterns / patterns.sum(-1, keepdims=True)).astype(np.float32)
+
+
+def test_what_lies_outside_a_sliding_window_is_hatched_and_said_to_be_masked(attention):
+    page = attention(patterns=windowed(3, 10, 4), window=4)
+    readout = page.get_by_test_id("attention-readout")
+    page.mouse.move(5, 5)
+    assert hatched(page, *cell_at(page, 8, 2))
+    assert not hatched(page, *cell_at(page, 8, 6))
+    page.mouse.move(*cell_at(page, 8, 4))
+    expect(readout).to_contain_text("masked: outside the window of 4 tokens")
+    page.mouse.move(*cell_at(page, 8, 5))
+    expect(readout).to_contain_text("≈")
+    page.mouse.move(*cell_at(page, 2, 6))
+    expect(readout).to_have_text("query 2: ·Mary → key 6: , masked")
+    thumb = page.get_by_test_id("head-thumb-0").locator("canvas")
+    alpha = thumb.evaluate(
+        "node => [...node.getContext('2d').getImageData(0, 0, node.width, node.height).data].filter((_, i) => i % 4 === 3)"
+    )
+    seen = np.tri(10, dtype=bool) & ~np.tri(10, k=-4, dtype=bool)
+    np.testing.assert_array_equal(np.array(alpha).reshape(10, 10) > 0, seen)
+
+
+def test_a_pooled_cell_is_masked_only_if_all_of_it_lies_outside_the_window(attention):
+    page = attention(
+        tokens=tuple(" a" for _ in range(40)), pooled=pool_patterns(windowed(2, 40, 6), most_side=10), window=6
+    )
+    readout = page.get_by_test_id("attention-readout")
+    for column, text in ((2, "masked: outside"), (3, "≈"), (5, "≈")):
+        page.mouse.move(*cell_at(page, 5, column, 10))
+        expect(readout).to_contain_text(text)
+
+
+def test_a_window_that_the_numbers_contradict_is_not_drawn():
+    assert header_of(attention_payload(attention_view(window=4)))["window"] == 0
+    assert header_of(attention_payload(attention_view(patterns=windowed(3, 10, 4), window=4)))["window"] == 4
+    assert header_of(attention_payload(attention_view(patterns=windowed(3, 10, 4), window=3)))["window"] == 0
+
+
+def test_a_stretched_scale_ends_where_one_cell_in_a_hundred_lies_above_and_says_so(attention):
+    n = 40
+    patterns = np.tri(n, dtype=np.float32)[None] / np.arange(1, n + 1)[:, None]
+    page = attention({"head": 0}, tokens=tuple(" a" for _ in range(n)), patterns=patterns)
+    end = page.locator(".hs-scale-end")
+    expect(end).to_have_text("1")
+    pale = pixel(page, *cell_at(page, 35, 5, n))
+    page.get_by_test_id("attention-scale-stretched").click()
+    expect(page.get_by_test_id("attention-scale-stretched")).to_have_attribute("aria-pressed", "true")
+    # 820 cells: the 9 largest are those of the first three queries and most of the fourth's.
+    expect(end).to_have_text("≥ 0.251")
+    page.mouse.move(5, 5)
+    assert sum(pixel(page, *cell_at(page, 35, 5, n))) < sum(pale) - 40
+    assert pixel(page, *cell_at(page, 1, 0, n)) == (0x0B, 0x25, 0x45)
+    page.get_by_test_id("attention-scale-full").click()
+    expect(end).to_have_text("1")
+
+
+def test_a_stretched_scale_shows_exact_weights_that_are_less_than_a_step_apart(attention):
+    n = 24
+    patterns = np.tri(n, dtype=np.float32)[None] * np.where(np.arange(n) < 12, 0.0004, 0.0009).astype(np.float32)
+    focus = attention_focus(ABOUT, 0, patterns[0], causal=True)
+    page = attention({"head": 0, "scale": "stretched"}, focus, tokens=tuple(" a" for _ in range(n)), patterns=patterns)
+    page.mouse.move(5, 5)
+    assert sum(pixel(page, *cell_at(page, 20, 15, n))) < sum(pixel(page, *cell_at(page, 20, 5, n))) - 60
+
+
+def test_where_no_token_is_named_the_picture_takes_the_room_of_the_names(attention):
+    words = tuple(f" word{pos}" for pos in range(300))
+    named, bare = (attention(tokens=words[:n], n_heads=1).get_by_test_id("head-large") for n in (30, 300))
+    sides = [float(large.get_attribute("data-side")) for large in (named, bare)]
+    widths = [large.bounding_box()["width"] for large in (named, bare)]
+    assert widths[0] - sides[0] > 70
+    assert widths[1] - sides[1] < 66
+    assert sides[1] > 560

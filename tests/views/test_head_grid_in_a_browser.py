@@ -135,3 +135,41 @@ def test_a_hundred_layers_of_sixty_four_heads_are_one_canvas(grid):
     assert page.locator(".hs *").count() < 100
     page.get_by_test_id("head-grid-canvas").hover(position={"x": 36 + 16 * 63, "y": 20 + 16 * 99})
     expect(page.get_by_test_id("head-grid-readout")).to_contain_text("L")
+
+
+def test_thumbnails_hatch_what_lies_outside_a_window(grid):
+    patterns = causal_patterns(6, len(TOKENS))
+    patterns[:3] *= ~np.tri(len(TOKENS), k=-4, dtype=bool)
+    page = grid(patterns=patterns, windows=(4, 0))
+    pixels = np.array(Image.open(io.BytesIO(page.get_by_test_id("head-grid-canvas").screenshot())).convert("RGB"))
+    for layer, hatched in ((0, True), (1, False)):
+        corner = pixels[TOP + layer * PITCH + 75 : TOP + layer * PITCH + 90, LEFT + 2 : LEFT + 20]
+        assert ((corner == 255).all(-1).mean() > 0.5) == hatched
+
+
+def test_a_stretched_scale_is_each_head_s_own_and_the_host_hears_of_it(browser):
+    n = 30
+    diffuse = np.tri(n, dtype=np.float32) / np.arange(1, n + 1)[:, None]
+    patterns = np.stack([diffuse, np.eye(n, dtype=np.float32)] * 3)
+    view = grid_view(tokens=(" a",) * n, special=(False,) * n, n_pos=n, patterns=patterns)
+    page = mount(browser, "head_grid", head_grid_payload(view))
+    canvas = page.get_by_test_id("head-grid-canvas")
+
+    def darkness() -> np.ndarray:
+        pixels = np.array(Image.open(io.BytesIO(canvas.screenshot())).convert("L")).astype(float)
+        return np.array([pixels[TOP + 60 : TOP + 90, LEFT + at : LEFT + at + 30].mean() for at in (2, PITCH + 2)])
+
+    before = darkness()
+    page.get_by_test_id("attention-scale-stretched").first.click()
+    page.mouse.move(5, 5)
+    after = darkness()
+    assert after[0] < before[0] - 10
+    assert abs(after[1] - before[1]) < 2
+    expect(page.get_by_test_id("head-grid-scale-end")).to_contain_text("1 %")
+    assert page.evaluate("sent") == []
+    text = as_text(head_grid_selection(view.about, scale="full"))
+    page.evaluate("text => post('selection', text)", text)
+    page.get_by_test_id("attention-scale-stretched").first.click()
+    page.wait_for_function("sent.length === 1")
+    assert page.evaluate("sent") == [["scale", {"scale": "stretched"}]]
+    page.close()
