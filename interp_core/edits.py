@@ -146,7 +146,7 @@ def _edit(sources: SourceRuns, spec: Intervention, point: HookPoint, layer: int 
     if spec.action == "add":
         vector = sources.vector(spec, name, point)
         return Edit(spec, point, layer, lambda first, count: vector)
-    return _transplant(sources.one(spec, name), spec, point, layer)
+    return transplant(sources.one(spec, name), spec, point, layer)
 
 
 def _started(start: Tensor | None, rest: Tensor, first: int, count: int) -> Tensor:
@@ -157,7 +157,8 @@ def _started(start: Tensor | None, rest: Tensor, first: int, count: int) -> Tens
     return values[None]
 
 
-def _transplant(source: Float[Tensor, "1 ..."], spec: Intervention, point: HookPoint, layer: int | None) -> Edit:
+def transplant(source: Float[Tensor, "1 ..."], spec: Intervention, point: HookPoint, layer: int | None) -> Edit:
+    """An edit that puts a run's activation, `"batch pos ..."`, where a patch or freeze says."""
     pattern = point.axes == "head query_pos key_pos"
     axis = 2 if pattern else 1
     n_source = source.shape[axis]

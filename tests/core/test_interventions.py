@@ -82,7 +82,7 @@ def reference_hooks(text, n_layers) -> list[Any]:
         positions = list(range(activation.shape[2 if "pattern" in long or "scores" in long else 1]))
         positions = positions if spec.positions is None else list(spec.positions)
         if "pattern" in long or "scores" in long:
-            for head in spec.heads:
+            for head in spec.heads or ():
                 made[:, head, positions] *= factor
                 if factor == 0:
                     made[:, head, positions] = 0
