@@ -34,6 +34,8 @@ _NAMES = {
     "another layer": "K: next layer, all heads mixed",
     "another layer, head held": "J: layer before, a head held",
     "another head": "N: next head",
+    "another head, clicked": "click on a small head",
+    "another layer, clicked": "click on the button for the next layer",
     "prompt": "Ctrl+Enter: a new prompt's picture",
 }
 Times = dict[str, list[float]]
@@ -54,6 +56,9 @@ def quick(server: Server, browser: Browser, n_pos: int, runs: int) -> Times:
         times["another layer"] = response_quick.other_layers(watch, 2 * runs)
         times["another head"] = response_quick.other_heads(watch, 9)
         times["another layer, head held"] = response_quick.other_layers_held(watch, 2 * runs, head=8)
+        times["another head, clicked"] = response_quick.clicked_heads(watch, 8)
+        times["another layer, clicked"] = response_quick.clicked_layers(watch, 2 * runs, layer)
+        watch.page.mouse.move(5, 5)
         if n_pos == min(LENGTHS):
             times["prompt"] = [response_quick.new_prompt(watch, text) for text in prompts[1:]]
         return times
@@ -78,7 +83,8 @@ def _show_quick(found: dict[int, Times]) -> None:
         if (took := times.get(what))
     ]
     notes = [
-        "The run is in the server's cache, each layer is drawn for the first time; a new prompt has to be computed.",
+        "The run is in the server's cache, K draws each layer for the first time; a new prompt has to be computed.",
+        "Between two keys or clicks the page comes to rest, so that the layers beside the one in view have been sent.",
         "A head is on screen when its title is; its exact values, up to 512 tokens, may follow a moment later.",
     ]
     columns = ["event to picture, ms", "tokens", "median (least to greatest, number)", "95 of 100", "goal", "median"]

@@ -4,7 +4,7 @@ import random
 
 from playwright.sync_api import Page
 
-from benchmarks.stopwatch import Stopwatch, text_changes, title_has
+from benchmarks.stopwatch import Stopwatch, head_held, layer_in_title, text_changes, title_has
 
 FIRST_LAYER = 3
 _MARGIN = 0.02
@@ -60,6 +60,27 @@ def other_layers_held(watch: Stopwatch, runs: int, head: int) -> list[float]:
 def other_heads(watch: Stopwatch, runs: int) -> list[float]:
     """Milliseconds from N to the next head large on screen, of one layer."""
     return [_press(watch, "n", f"H{run % 9}") for run in range(runs)]
+
+
+def clicked_heads(watch: Stopwatch, runs: int) -> list[float]:
+    """Milliseconds from a click on a small head to that head held; the pointer has come a while before."""
+    return [_click(watch, f"head-thumb-{run % 9}", head_held(run % 9)) for run in range(runs)]
+
+
+def clicked_layers(watch: Stopwatch, runs: int, layer: int) -> list[float]:
+    """Milliseconds from a click on the button for the next layer to that layer; the first comes after `layer`."""
+    return [_click(watch, "attention-layer-after", layer_in_title(layer + 1 + run)) for run in range(runs)]
+
+
+def _click(watch: Stopwatch, testid: str, shows: str) -> float:
+    watch.page.mouse.move(*_middle(watch.page, testid))
+    watch.settle()
+    watch.arm("pointerdown", "attention", shows)
+    watch.page.mouse.down()
+    watch.page.mouse.up()
+    took = watch.answer()
+    watch.settle()
+    return took
 
 
 def _press(watch: Stopwatch, key: str, title: str) -> float:

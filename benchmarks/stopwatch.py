@@ -103,3 +103,15 @@ def text_changes(inside: str) -> str:
 def title_has(name: str) -> str:
     """A test for `arm`: the title that stands above the large pattern, which is written when that is painted."""
     return f"""(root) => root.querySelector(".hs-title").textContent.endsWith({name!r})"""
+
+
+def layer_in_title(layer: int) -> str:
+    """The same for a layer, whether all of its heads or one is shown."""
+    return f"""(root) => /(layer |^L){layer}(H\\d+)?$/.test(root.querySelector(".hs-title").textContent)"""
+
+
+def head_held(head: int) -> str:
+    """A test for `arm`: that head is marked as held."""
+    return (
+        f"""(root) => root.querySelector("[data-testid=head-thumb-{head}]").getAttribute("aria-pressed") === "true" """
+    )

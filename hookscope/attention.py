@@ -62,6 +62,10 @@ def _look(source: Source, prompt: Prompt | str | None) -> _Looked:
     return _Looked(tokens, patterns, survey_attention(source, patterns.run))
 
 
+def _windows(source: Source) -> tuple[int, ...]:
+    return (source.facts.card if isinstance(source, SavedRun) else source.card).windows
+
+
 def _patterns(source: Source, prompt: Prompt | str | None) -> tuple[LivePatterns | SavedRun, Tokenised]:
     if isinstance(source, SavedRun):
         return source, source.facts.tokenised
@@ -89,7 +93,8 @@ def show_attention(
         patterns = patterns * looked.survey.value_norms[layer][:, None]
     tokens, unit = looked.tokens, "attention × ‖v‖" if weighted else "attention probability"
     pooled = pool_patterns(patterns, top=None if weighted else 1.0)
-    view = AttentionView(tokens.str_tokens, tokens.special, layer, pooled, unit, about)
+    window = _windows(source)[layer] if _windows(source) else 0
+    view = AttentionView(tokens.str_tokens, tokens.special, layer, pooled, unit, about, window=window)
     parts = [attention_selection(about, head=head)]
     if head is not None and len(tokens.ids) <= MOST_EXACT:
         parts.append(attention_focus(about, head, patterns[head], causal=True))
@@ -102,7 +107,7 @@ def show_heads(source: Source, prompt: Prompt | str | None = None) -> NotebookPi
     tokens, survey = looked.tokens, looked.survey
     view = HeadGridView(
         tokens.str_tokens, tokens.special, survey.levels, len(tokens.ids), survey.pool, True, 1.0,
-        "attention probability", "heads", opens=True,
+        "attention probability", "heads", opens=True, windows=_windows(source),
     )  # fmt: skip
     return Component.load("head_grid").notebook(head_grid_payload(view), "Every head")
 

@@ -1,12 +1,10 @@
-// The attention picture. What the reader points at is `hover` and stays here; what the reader holds, turns and zooms to
-// is `choice` (attention_choice.js), is reported to the host, and gives way to what the host then sends. A layer that
+// The attention picture: what stands where, and what happens when data, parts and the reader's wishes come. A layer that
 // is known (attention_layers.js) is drawn at once; of another the picture comes when the host has sent it.
 
-class AttentionPicture {
+class AttentionPicture extends AttentionLook {
   constructor({ root, signal, send, repaint }) {
-    Object.assign(this, { root, repaint, layers: new KnownLayers(), entry: null });
-    this.choice = new AttentionChoice(send, signal, repaint);
-    this.hover = { head: null, pos: null, cell: null };
+    super(new AttentionChoice(send, signal, repaint), repaint);
+    Object.assign(this, { root, layers: new KnownLayers() });
     this.tokens = new TintedTokens("Tokens", "attention-token", signal, {
       hover: (pos) => this.point("pos", pos),
       choose: (pos) => this.choice.togglePos(pos),
@@ -52,10 +50,6 @@ class AttentionPicture {
     this.root.append(el("div", { class: "hs-bar hs-steps-bar" }, this.steps.node, hint), this.thumbs.node, this.stage);
   }
 
-  get pattern() {
-    return this.entry.pattern;
-  }
-
   update(header, arrays) {
     if (header.series !== this.layers.series) this.choice.forget();
     this.layers.take(header, arrays.levels);
@@ -91,7 +85,7 @@ class AttentionPicture {
     const entry = this.layers.of(this.choice.layer) ?? this.entry;
     if (!entry || entry === this.entry) return;
     const { header, pattern } = entry;
-    Object.assign(this, { entry, header });
+    this.entry = entry;
     this.choice.fit(pattern);
     if (this.tokens.show(header)) {
       this.labels = header.tokens.map((token, at) => `${at}: ${[...token.slice(0, 80)].slice(0, 40).join("")}`);
@@ -100,54 +94,6 @@ class AttentionPicture {
     if (this.hover.head >= pattern.nHeads) this.hover.head = null;
     this.thumbs.show(this.heads().map((head) => this.headName(head)));
     if (this.hues?.heads.length !== pattern.nHeads) this.hues = null;
-  }
-
-  heads() {
-    return [...Array(this.pattern.nHeads).keys()];
-  }
-
-  headName(head) {
-    return `L${this.header.layer}H${head}`;
-  }
-
-  // What is looked at now: pointing at a head looks at it for a moment. Null: all heads.
-  shownHead() {
-    return this.hover.head ?? this.choice.head ?? (this.pattern.nHeads === 1 ? 0 : null);
-  }
-
-  shownHeads() {
-    const head = this.shownHead();
-    return head === null ? this.heads() : [head];
-  }
-
-  focusAxis() {
-    return this.choice.direction === "from" ? "query" : "key";
-  }
-
-  // A held token stays; otherwise what the pointer is at.
-  focusPos() {
-    return this.choice.pos ?? this.hover.pos ?? this.hover.cell?.[this.focusAxis()] ?? null;
-  }
-
-  // The cell that the readout speaks of: under the pointer, between the held and the pointed-at token, or where
-  // the focused token's attention is strongest.
-  shownCell(around) {
-    const focus = this.focusPos();
-    if (this.hover.cell || focus === null) return this.hover.cell;
-    const other = this.hover.pos !== null && this.hover.pos !== focus ? this.hover.pos : strongestIn(around);
-    const [query, key] = this.focusAxis() === "query" ? [focus, other] : [other, focus];
-    // Where only the largest of several is known the cell is theirs.
-    const { pool } = this.pattern;
-    const isExact = pool === 1 || this.pattern.exactAt(this.shownHead(), query, key) !== undefined;
-    const start = (pos) => pos - (pos % pool);
-    return isExact ? { query, key, grain: 1 } : { query: start(query), key: start(key), grain: pool };
-  }
-
-  point(what, value) {
-    const before = this.hover[what];
-    if (value === before || (what === "cell" && value?.query === before?.query && value?.key === before?.key)) return;
-    this.hover[what] = value;
-    this.repaint();
   }
 
   paint(colours) {
@@ -185,11 +131,6 @@ class AttentionPicture {
     this.tokens.mark("is-pair", focus === null ? null : cell[other]);
   }
 
-  shownName() {
-    const head = this.shownHead();
-    return head === null ? `all ${this.pattern.nHeads} heads of layer ${this.header.layer}` : this.headName(head);
-  }
-
   paintWords(focus, cell, colours) {
     const { pattern, hues, tokens, choice, header } = this;
     const { scale } = choice;
@@ -218,14 +159,6 @@ class AttentionPicture {
       filename: head === null ? `attention-L${this.header.layer}` : `attention-${this.headName(head)}`,
     };
   }
-}
-
-// The position with the largest level in any head.
-function strongestIn(levelsOfHeads) {
-  let [best, most] = [0, MASKED];
-  for (const levels of levelsOfHeads)
-    for (let pos = 0; pos < levels.length; pos++) if (levels[pos] > most) [most, best] = [levels[pos], pos];
-  return best;
 }
 
 export default function render(component) {

@@ -196,11 +196,3 @@ class AttentionGrid {
     if (one) drawZoomRectangle(this, this.marks.getContext("2d"), one, other);
   }
 }
-
-function clearBehind(context, axis, text, background) {
-  const width = context.measureText(text).width + 4;
-  const ink = context.fillStyle;
-  context.fillStyle = background;
-  context.fillRect(axis === "key" ? -2 : 2 - width, -11, width, 22);
-  context.fillStyle = ink;
-}

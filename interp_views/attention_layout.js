@@ -53,3 +53,11 @@ function fitText(context, text, width) {
   while (characters.length && context.measureText(`${characters.join("")}…`).width > width) characters.pop();
   return `${characters.join("")}…`;
 }
+
+function clearBehind(context, axis, text, background) {
+  const width = context.measureText(text).width + 4;
+  const ink = context.fillStyle;
+  context.fillStyle = background;
+  context.fillRect(axis === "key" ? -2 : 2 - width, -11, width, 22);
+  context.fillStyle = ink;
+}

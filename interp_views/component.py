@@ -30,6 +30,7 @@ _PARTS = {
         "attention_layers",
         "attention_steps",
         "attention_choice",
+        "attention_look",
         "attention",
     ),
     "head_grid": (*_LARGE_HEAD, "head_grid_board", "head_grid_large", "head_grid"),
@@ -41,6 +42,7 @@ _PARTS = {
     "signed_text": ("range_scale", "signed_text"),
     "top_k_table": ("range_scale", "cell_keys", "top_k_table"),
     "pattern_sketch": ("cell_keys", "sketch_grid", "pattern_sketch"),
+    "position_map": ("range_scale", "cell_keys", "position_map_cells", "position_map"),
 }
 _NOTEBOOK_HEIGHT = {
     "attention": 960,
@@ -53,6 +55,7 @@ _NOTEBOOK_HEIGHT = {
     "signed_text": 320,
     "top_k_table": 480,
     "pattern_sketch": 760,
+    "position_map": 860,
 }
 _START = """
 function bytesIn(node) {

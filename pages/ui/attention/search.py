@@ -125,7 +125,7 @@ def _grid(bench: Bench, survey: "AttentionSurvey", found: "PatternSearch", order
             HeadGridView(
                 bench.tokenised.str_tokens, bench.tokenised.special, levels, n_pos, pool, True, 1.0,
                 "attention probability", name, order=tuple(divmod(int(place), n_heads) for place in order),
-                scores=found.score, score_label="fit, 0 to 1",
+                scores=found.score, score_label="fit, 0 to 1", windows=bench.card.windows,
             )
         )  # fmt: skip
 

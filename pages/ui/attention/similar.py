@@ -89,7 +89,7 @@ def _grid(bench: Bench, survey: Any, found: "HeadSimilarity", order: list[int], 
             HeadGridView(
                 bench.tokenised.str_tokens, bench.tokenised.special, levels, n_pos, pool, True, 1.0,
                 "attention probability", name, order=tuple(divmod(place, n_heads) for place in order), scores=scores,
-                score_label="similarity, 0 to 1",
+                score_label="similarity, 0 to 1", windows=bench.card.windows,
             )
         )  # fmt: skip
 
