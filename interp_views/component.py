@@ -42,7 +42,7 @@ _PARTS = {
     "signed_text": ("range_scale", "signed_text"),
     "top_k_table": ("range_scale", "cell_keys", "top_k_table"),
     "pattern_sketch": ("cell_keys", "sketch_grid", "pattern_sketch"),
-    "position_map": ("range_scale", "cell_keys", "position_map_cells", "position_map"),
+    "position_map": ("range_scale", "cell_keys", "position_map_labels", "position_map_cells", "position_map"),
 }
 _NOTEBOOK_HEIGHT = {
     "attention": 960,
