@@ -8,7 +8,7 @@ class AttentionLegend {
     this.hint = el("div", { class: "hs-note" });
     this.maskKey = el("span", { class: "hs-mask-key" }, el("i", { class: "hs-mask" }), "masked");
     this.switch = scaleSwitch(signal, rescale);
-    const key = el("div", { class: "hs-scale" }, el("span", {}, "0"), this.ramp, this.end, this.unit, this.maskKey, el("span", { class: "hs-push" }), "Scale", this.switch.node);
+    const key = el("div", { class: "hs-scale" }, el("span", {}, "0"), this.ramp, this.end, this.unit, this.maskKey, this.switch.node);
     const button = (text, label, act, testid) => {
       const node = el("button", { type: "button", class: "hs-small-button", "aria-label": label, title: label, "data-testid": testid }, text);
       node.addEventListener("click", act, { signal });

@@ -38,6 +38,7 @@ function scaleSwitch(signal, choose) {
   const options = [["full", "0 to 1", "attention-scale-full"], ["stretched", "To the top 1 %", "attention-scale-stretched"]];
   const made = buttonSwitch("Colour scale", options, signal, choose);
   const first = made.node.querySelector("button");
-  made.node.title = "Colours from 0 to the largest possible weight, or to the weight that 1 % of what is in view exceeds";
-  return { node: made.node, show: (scale, top) => { made.show(scale); first.textContent = `0 to ${topText(top)}`; } };
+  const node = el("span", { class: "hs-scale-choice" }, "Scale", made.node);
+  node.title = "Colours from 0 to the largest possible weight, or to the weight that 1 % of what is in view exceeds";
+  return { node, show: (scale, top) => { made.show(scale); first.textContent = `0 to ${topText(top)}`; } };
 }

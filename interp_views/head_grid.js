@@ -13,7 +13,7 @@ class HeadGridPicture {
     this.unit = el("span");
     this.switch = scaleSwitch(signal, (scale) => this.rescale(scale));
     const key = el("div", { class: "hs-scale" }, el("span", {}, "0"), el("i", { class: "hs-scale-ramp is-attention" }), this.scaleEnd, this.unit,
-      el("span", { class: "hs-scale-name" }, "Scale"), this.switch.node);
+      this.switch.node);
     this.note = el("div", { class: "hs-note", "data-testid": "head-grid-note" });
     const keys = (event) => this.key(event);
     this.board.node.addEventListener("keydown", keys, { signal });
