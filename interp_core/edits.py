@@ -120,8 +120,8 @@ def _resolve(loaded: LoadedModel, run: Run) -> tuple[Edit, ...]:
     sources = SourceRuns(loaded, run)
     wanted: list[tuple[Intervention, HookPoint, int | None]] = []
     for spec in run.interventions:
-        fitted = fit_to_model(spec, loaded.card.hook_points, loaded.card.n_layers)
-        point = point_named(loaded.card.hook_points, fitted.point)
+        fitted = fit_to_model(spec, loaded.hook_points, loaded.card.n_layers)
+        point = point_named(loaded.hook_points, fitted.point)
         layers = (None,) if not point.layers else point.layers if fitted.layers is None else fitted.layers
         for layer in layers:
             sources.want(fitted, point.hook(layer))
@@ -195,7 +195,7 @@ def fitted(
     for spec in interventions:
         if not spec.on:
             continue
-        made.append(fit_to_model(spec, loaded.card.hook_points, loaded.card.n_layers))
+        made.append(fit_to_model(spec, loaded.hook_points, loaded.card.n_layers))
         _check_positions(loaded, spec, len(tokens))
     return tuple(made)
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from interp_core.checkpoints import Checkpoint
 from interp_core.default_model import QUANTISATION
-from interp_core.hook_points import HookPoint
 from interp_core.tokens import Tokenizer
 from interp_core.types import ModelSpec, Processing
 
@@ -42,14 +41,9 @@ class ModelCard:
     d_vocab: int
     windows: tuple[int, ...] = ()
     """How many positions back each layer may look, itself included; 0 where there is no such limit."""
-    hook_points: tuple[HookPoint, ...] = ()
-    """Where the forward pass can be changed."""
 
 
-def make_card(
-    spec: ModelSpec, checkpoint: Checkpoint, bridge: Any, tokenizer: Tokenizer, device: str,
-    hook_points: tuple[HookPoint, ...],
-) -> ModelCard:  # fmt: skip
+def make_card(spec: ModelSpec, checkpoint: Checkpoint, bridge: Any, tokenizer: Tokenizer, device: str) -> ModelCard:
     """What there is to say of a model that was just loaded."""
     cfg = bridge.cfg
     on_hub = checkpoint.folder.parent.name == "snapshots"
@@ -78,7 +72,6 @@ def make_card(
         d_mlp=int(getattr(cfg, "d_mlp", None) or 0),
         d_vocab=int(cfg.d_vocab),
         windows=tuple(map(_window, bridge.blocks)),
-        hook_points=hook_points,
     )
 
 

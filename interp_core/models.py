@@ -22,6 +22,7 @@ from interp_core.checkpoints import inspect_checkpoint
 from interp_core.default_model import ensure_default_model
 from interp_core.devices import free_bytes, is_out_of_memory, resolve_device, trim_memory
 from interp_core.errors import CheckpointError
+from interp_core.hook_points import HookPoint
 from interp_core.hook_survey import find_hook_points
 from interp_core.hooks import HookedModel
 from interp_core.memory import check_fits, estimate_run
@@ -45,6 +46,8 @@ class LoadedModel:
     model: HookedModel
     tokenizer: Tokenizer
     folder: Path
+    hook_points: tuple[HookPoint, ...]
+    """Where the forward pass can be changed."""
     on_layer: Callable[[int], None] | None = None
     """Called with its index before every layer of every forward pass, by which the engine stops one that nobody wants."""
     partial: object = None
@@ -155,7 +158,7 @@ def load_model(spec: ModelSpec, folder: Path, report: Report = lambda _: None) -
     trim_memory()
     wrapped = Tokenizer(tokenizer, int(bridge.cfg.n_ctx))
     report(Progress(1.0, "Ready"))
-    return LoadedModel(spec, make_card(spec, checkpoint, bridge, wrapped, device, hook_points), bridge, wrapped, folder)
+    return LoadedModel(spec, make_card(spec, checkpoint, bridge, wrapped, device), bridge, wrapped, folder, hook_points)
 
 
 def load_reference(folder: Path, dtype: torch.dtype) -> PreTrainedModel:

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache
 
+from interp_core.errors import InterpError
 from interp_core.hooks import Edit, Hook, HookedModel, as_hooks, keepers
 
 _ROWS = 256
@@ -109,15 +110,21 @@ def _prefix(cache: DynamicCache, layer: int, rows: int, first: int) -> DynamicCa
     """A layer's keys and values before `first`, for every row; a layer reads only its own entry."""
     made = DynamicCache()
     for earlier in range(layer + 1):
-        held = cache.layers[earlier]
-        assert held.keys is not None and held.values is not None
         n_rows = rows if earlier == layer else 1
-        made.update(
-            held.keys[:, :, :first].expand(n_rows, -1, -1, -1),
-            held.values[:, :, :first].expand(n_rows, -1, -1, -1),
-            earlier,
-        )
+        keys, values = (part[:, :, :first].expand(n_rows, -1, -1, -1) for part in _keys_values(cache, earlier))
+        made.update(keys, values, earlier)
     return made
+
+
+def _keys_values(cache: DynamicCache, layer: int) -> tuple[Tensor, Tensor]:
+    held: Any = cache.layers[layer] if layer < len(cache.layers) else None
+    keys, values = getattr(held, "keys", None), getattr(held, "values", None)
+    if keys is None or values is None:
+        raise InterpError(
+            f"Layer {layer} of this model keeps no keys and values, so it cannot be run from the middle of a prompt, and "
+            "sweeps are not possible. Pick a transformer."
+        )
+    return keys, values
 
 
 def _cut(value: Any, n_pos: int, first: int, n_suffix: int) -> Any:

@@ -283,4 +283,4 @@ def _point(loaded: LoadedModel, plan: SweepPlan) -> HookPoint:
 
 
 def _named(loaded: LoadedModel, name: str) -> HookPoint:
-    return point_named(loaded.card.hook_points, name)
+    return point_named(loaded.hook_points, name)

@@ -47,13 +47,15 @@ class RunFacts:
     """Tokens of the prompt; what follows was generated."""
     sampling: Sampling | None = None
     """How the continuation was generated, where there is one."""
+    interventions: tuple[str, ...] = ()
+    """Those that were in force, in their text form."""
     created: str = field(default_factory=lambda: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
     """UTC, ISO 8601."""
 
     @property
     def key(self) -> str:
         """Names the run by what was asked for."""
-        return run_key(self.card, self.prompt, self.sampling)
+        return run_key(self.card, self.prompt, self.sampling, self.interventions)
 
 
 @dataclass(frozen=True)
@@ -124,9 +126,10 @@ class SavedRun:
         return found
 
 
-def run_key(card: ModelCard, prompt: Prompt, sampling: Sampling | None) -> str:
+def run_key(card: ModelCard, prompt: Prompt, sampling: Sampling | None, interventions: tuple[str, ...] = ()) -> str:
     """The same model, prompt and settings give the same key, before anything is computed."""
-    return hashlib.sha256(repr((dataclasses.astuple(card), prompt, sampling)).encode()).hexdigest()[:16]
+    asked = (dataclasses.astuple(card), prompt, sampling, *interventions)
+    return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
 
 
 def layer_file(layer: int) -> str:
@@ -182,6 +185,7 @@ def _run(folder: Path, manifest: dict[str, Any]) -> SavedRun:
         tokenised,
         int(manifest["n_prompt"]),
         sampling,
+        tuple(map(str, manifest.get("interventions", []))),
         str(manifest["created"]),
     )
     names = {VALUE_NORMS, *map(layer_file, range(card.n_layers))}

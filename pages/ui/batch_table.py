@@ -40,7 +40,7 @@ def show(state: UrlState, bench: Bench) -> None:
 def _row(bench: Bench, text: str) -> dict[str, object]:
     try:
         tokens = cached.tokenised(bench.spec, bench.prompt.with_text(text))
-        found = cached.predictions(Run(bench.spec, tokens.ids))
+        found = cached.predictions(Run(bench.spec, tokens.ids, bench.run.interventions))
     except InterpError as error:
         return {
             "prompt": text,

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from interp_core.errors import InterpError
+from interp_core.interventions import Intervention
 from interp_core.lane import Lane
 from interp_core.prompts import Prompt
 from interp_core.types import ModelSpec, Run
-from pages.ui import cached
+from pages.ui import cached, interventions
+from pages.ui.markdown import plain
 from pages.ui.url_state import UrlState
 from pages.ui.waiting import wait_for_model
 
@@ -24,15 +26,28 @@ DEVICE = "bench.device"
 
 @dataclass(frozen=True)
 class Bench:
-    """A resident model and a tokenised prompt."""
+    """A resident model, a tokenised prompt, interventions."""
 
     spec: ModelSpec
     card: "ModelCard"
     prompt: Prompt
     tokenised: "Tokenised"
     run: Run
+    """What is shown: under the interventions in force, or clean where the reader asked for that."""
+    interventions: tuple[Intervention, ...] = ()
+    """Those in force, fitted to the model and the prompt."""
     saved: "SavedRun | None" = None
     """The saved run that all of this was read from, where it was: then there is no model."""
+
+    @property
+    def clean_run(self) -> Run:
+        """The same run without interventions."""
+        return Run(self.run.model, self.run.tokens)
+
+    @property
+    def changed_run(self) -> Run:
+        """The same run under the interventions in force, whatever is shown."""
+        return Run(self.run.model, self.run.tokens, self.interventions)
 
 
 def wanted_spec(state: UrlState) -> ModelSpec:
@@ -113,9 +128,11 @@ def lay_out(state: UrlState) -> Bench:
             state.restrict(name, card.n_layers, f"the model has {card.n_layers} layers, 0 to {card.n_layers - 1}")
     if "key" in state.schema:
         state.restrict("key", len(tokenised.ids), f"the prompt has {len(tokenised.ids)} tokens")
+    in_force = interventions.show(state, lane.spec, tokenised)
     show_problems(state)
     state.commit()
-    return Bench(lane.spec, card, prompt, tokenised, Run(lane.spec, tokenised.ids))
+    shown = () if state["clean"] else in_force
+    return Bench(lane.spec, card, prompt, tokenised, Run(lane.spec, tokenised.ids, shown), in_force)
 
 
 def show_problems(state: UrlState) -> None:
@@ -123,8 +140,3 @@ def show_problems(state: UrlState) -> None:
     place = st.empty()
     if state.problems:
         place.warning("This link holds values that cannot be used.\n\n" + "\n\n".join(map(plain, state.problems)))
-
-
-def plain(text: str) -> str:
-    """Text that Streamlit's Markdown shows as it is: untrusted text must never become a link, an image or markup."""
-    return "".join(f"\\{char}" if char in r"\`*_{}[]()<>#+-.!|~$:&" else char for char in text.replace("\n", " "))

@@ -14,6 +14,7 @@ import streamlit as st
 
 from interp_core.engine import Engine
 from interp_core.errors import InterpError
+from interp_core.interventions import Intervention
 from interp_core.jobs import Job
 from interp_core.prompts import Prompt
 from interp_core.settings import Settings, load_settings
@@ -21,6 +22,7 @@ from interp_core.types import ModelSpec, Run
 from pages.ui.waiting import wait_for_job
 
 if TYPE_CHECKING:
+    from interp_core.comparison import Comparison
     from interp_core.generation import Continuation, Sampling
     from interp_core.model_card import ModelCard
     from interp_core.models import LoadedModel
@@ -70,6 +72,31 @@ def saved_run(folder: Path) -> "SavedRun":
     from interp_core.saved_runs import open_run
 
     return open_run(folder)
+
+
+def fit_interventions(
+    spec: ModelSpec, interventions: tuple[Intervention, ...], tokens: tuple[int, ...]
+) -> tuple[Intervention, ...]:
+    """Those that are switched on, in canonical form. Raises where one does not fit the model or the prompt."""
+    results, key = engine().results, (spec, "fit", interventions, tokens)
+    known = results.get(key)
+    if known is None:
+        from interp_core.edits import fitted
+
+        known = fitted(loaded(spec), interventions, tokens)
+        results.put(key, known)
+    return known
+
+
+def comparison(clean: Run, changed: Run) -> "Comparison":
+    """What interventions change in what the model says."""
+
+    def work(model: "LoadedModel") -> "Comparison":
+        from interp_core.comparison import compare_runs
+
+        return compare_runs(model, clean, changed)
+
+    return ask(clean.model, ("comparison", clean, changed), work, "Comparing with the clean run")
 
 
 def predictions(run: Run, k: int = 10) -> "Predictions":

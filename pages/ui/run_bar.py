@@ -3,7 +3,7 @@
 import streamlit as st
 
 from interp_views.token_strip import StripView, strip_payload
-from pages.ui import batch, share
+from pages.ui import batch, interventions, share
 from pages.ui.bench import Bench, lay_out
 from pages.ui.mount import picture
 from pages.ui.text_code import is_by_reference
@@ -32,6 +32,7 @@ def show(state: UrlState) -> Bench:
                 share.show_link(state)
         batch.show_selector(state)
         bench = lay_out(state)
+        interventions.show_in_force(bench.interventions, bench.run.interventions)
         _show_strip(state, bench)
     return bench
 

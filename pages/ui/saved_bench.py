@@ -35,6 +35,8 @@ def show(state: UrlState) -> Bench:
                 f"{card.revision[:12]} · saved {re.sub('[T+].*', '', facts.created)} · no model is needed to look at it"
             )
         )
+        if facts.interventions:
+            st.caption(plain("Saved under interventions: " + "; ".join(facts.interventions)))
         with st.container(horizontal=True):
             _leave_button(state, facts.prompt)
             with st.popover("Share", icon=":material/link:"):
@@ -51,7 +53,7 @@ def _open(key: str) -> Bench:
     run = cached.saved_run(runs_folder() / key)
     facts = run.facts
     spec = ModelSpec("folder", facts.card.name)
-    return Bench(spec, facts.card, facts.prompt, facts.tokenised, Run(spec, facts.tokenised.ids), run)
+    return Bench(spec, facts.card, facts.prompt, facts.tokenised, Run(spec, facts.tokenised.ids), saved=run)
 
 
 def _leave_button(state: UrlState, prompt: Prompt | None = None) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Literal, get_args
 
+from interp_core.interventions import MOST_INTERVENTIONS, Intervention
 from interp_core.types import DTYPES, PROCESSINGS, ModelSpec
 from pages.ui.text_code import decode_text, encode_text
 from pages.ui.url_state import Field, Schema, choice, number, switch, whole
@@ -25,6 +26,18 @@ def _model_name(text: str) -> str:
     return ModelSpec.parse(text).text
 
 
+def _interventions(text: str) -> tuple[Intervention, ...]:
+    """Joined by vertical bars, which the texts inside never hold: they are percent-encoded."""
+    found = tuple(Intervention.parse(part) for part in decode_text(text).split("|"))
+    if len(found) > MOST_INTERVENTIONS:
+        raise ValueError(f"it holds {len(found)} interventions and may hold {MOST_INTERVENTIONS}")
+    return found
+
+
+def _interventions_text(specs: tuple[Intervention, ...]) -> str:
+    return encode_text("|".join(spec.text for spec in specs))
+
+
 SHARED: Schema = {
     "model": Field("", _model_name, shared=True),
     "dtype": choice(DTYPES, "float32", shared=True),
@@ -35,6 +48,8 @@ SHARED: Schema = {
     "pos": whole(None, shared=True),
     "layer": whole(0, most=10_000, shared=True),
     "head": whole(None, most=10_000, shared=True),
+    "do": Field((), _interventions, _interventions_text, shared=True),
+    "clean": switch(False, shared=True),
 }
 
 _SAMPLING: Schema = {

@@ -46,7 +46,7 @@ def run_under(loaded, texts, tokens=TOKENS):
 
 
 def has(loaded, text):
-    return Intervention.parse(text).point in {point.name for point in loaded.card.hook_points}
+    return Intervention.parse(text).point in {point.name for point in loaded.hook_points}
 
 
 @pytest.mark.parametrize("text", ["scale {} x1", "freeze {}", "patch {} P1,3 Q1,3"])
@@ -243,14 +243,14 @@ def test_every_spelling_of_a_hook_point_is_one_name(loaded):
         short, layer = canonical_name(name)
         assert (layer is not None) == name.startswith("blocks.")
         assert not short.startswith("blocks.")
-    points = [point.name for point in loaded.card.hook_points]
+    points = [point.name for point in loaded.hook_points]
     assert len(points) == len(set(points))
-    ids = [id(loaded.model.hook_dict[point.hook(0 if point.layers else None)]) for point in loaded.card.hook_points]
+    ids = [id(loaded.model.hook_dict[point.hook(0 if point.layers else None)]) for point in loaded.hook_points]
     assert len(ids) == len(set(ids))
 
 
 def test_the_output_of_a_layer_is_the_input_of_the_next(loaded):
-    fit = functools.partial(fit_to_model, points=loaded.card.hook_points, n_layers=3)
+    fit = functools.partial(fit_to_model, points=loaded.hook_points, n_layers=3)
     assert fit(Intervention.parse("zero resid_post L0 P2")) == Intervention.parse("zero resid_pre L1 P2")
     assert fit(Intervention.parse("zero resid_post L2")).point == "resid_post"
 

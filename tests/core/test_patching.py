@@ -66,7 +66,7 @@ def pair_of(loaded, clean=CLEAN, corrupted=CORRUPTED, interventions=()):
 
 
 def plans_of(loaded):
-    names = {point.name for point in loaded.card.hook_points}
+    names = {point.name for point in loaded.hook_points}
     return [plan for plan in PLANS if plan.site in names]
 
 
@@ -77,7 +77,7 @@ def one_by_one(loaded, plan, cell, pair, metric=METRIC):
     words = [f"patch {plan.site} L{layer}"]
     words += [f"H{axes['head']}"] if "head" in axes else []
     words += [f"U{axes['unit']}"] if "unit" in axes else []
-    point = next(p for p in loaded.card.hook_points if p.name == plan.site)
+    point = next(p for p in loaded.hook_points if p.name == plan.site)
     into, source = (pair.corrupted, pair.clean) if plan.direction == "denoising" else (pair.clean, pair.corrupted)
     positions = [axes["pos"]] if "pos" in axes else list(range(len(into.tokens)))
     kept = forward(loaded.model, loaded.tokens(source.tokens), edits_of(loaded, source), keep=[point.hook(layer)]).kept[
@@ -195,7 +195,7 @@ def test_a_small_difference_is_foretold_by_the_preview(tiny, plan):
 
 def test_gradients_equal_finite_differences(loaded):
     tokens = loaded.tokens(CLEAN)
-    for point in loaded.card.hook_points:
+    for point in loaded.hook_points:
         if point.name not in ("z", "q", "k", "v", "pattern", "attn_out", "mlp_out", "mlp_post", "resid_pre"):
             continue
         name = point.hook(1)

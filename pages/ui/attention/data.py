@@ -215,7 +215,7 @@ def batch_runs(bench: Bench, prompts: tuple[str, ...]) -> tuple[Run, ...]:
         InterpError: One of them cannot be run.
     """
     tokenised = [cached.tokenised(bench.spec, bench.prompt.with_text(text)) for text in prompts]
-    return tuple(Run(bench.spec, tokens.ids) for tokens in tokenised)
+    return tuple(Run(bench.spec, tokens.ids, bench.run.interventions) for tokens in tokenised)
 
 
 def batch_similarity(bench: Bench, runs: tuple[Run, ...]) -> "HeadSimilarity":
@@ -296,7 +296,8 @@ def save(bench: Bench, prompt: Prompt, n_prompt: int, sampling: "Sampling | None
         from interp_core.saved_runs import RunFacts
         from interp_core.settings import runs_folder
 
-        facts = RunFacts(model.card, prompt, bench.tokenised, n_prompt, sampling)
+        texts = tuple(spec.text for spec in bench.run.interventions)
+        facts = RunFacts(model.card, prompt, bench.tokenised, n_prompt, sampling, interventions=texts)
         return save_run(LivePatterns(model, bench.run), facts, runs_folder()).name
 
     job = cached.engine().submit(bench.spec, ("save", bench.run, prompt, n_prompt, sampling), work, keep=False)
