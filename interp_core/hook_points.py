@@ -57,6 +57,22 @@ class HookPoint:
         return name if layer is None else f"blocks.{layer}.{name}"
 
 
+PostNorm = Literal["ln1_post", "ln2_post"]
+"""A further norm behind attention, or behind the MLP."""
+FINAL_RESID_HOOK = "ln_final.hook_in"
+"""The residual stream after the last layer, as the final norm reads it, `"batch pos d_model"`."""
+
+
+def layer_hook(short: str, layer: int) -> str:
+    """The model's name of a short name in a layer."""
+    return f"blocks.{layer}.{_LONG[short]}"
+
+
+def post_norm_hook(part: PostNorm, layer: int) -> str:
+    """What a further norm reads, in architectures that have it."""
+    return f"blocks.{layer}.{part}.hook_in"
+
+
 def canonical_name(name: str) -> tuple[str, int | None]:
     """Short name and layer (None where none is given) of a hook name in any of its spellings."""
     layer, rest = None, name.strip()
