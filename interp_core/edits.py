@@ -126,10 +126,11 @@ def _resolve(loaded: LoadedModel, run: Run) -> tuple[Edit, ...]:
         for layer in layers:
             sources.want(fitted, point.hook(layer))
             wanted.append((fitted, point, layer))
-    return tuple(_edit(sources, spec, point, layer) for spec, point, layer in wanted)
+    return tuple(resolved(sources, spec, point, layer) for spec, point, layer in wanted)
 
 
-def _edit(sources: SourceRuns, spec: Intervention, point: HookPoint, layer: int | None) -> Edit:
+def resolved(sources: SourceRuns, spec: Intervention, point: HookPoint, layer: int | None) -> Edit:
+    """One intervention in one layer, with what it takes from the sources, which must have been `want`ed."""
     name = point.hook(layer)
     if spec.action in ("zero", "scale"):
         return Edit(spec, point, layer, lambda first, count: None)

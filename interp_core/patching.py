@@ -8,6 +8,7 @@ Sources: Meng et al. 2022, arXiv:2202.05262 (method); Wang et al. 2022, arXiv:22
 and Nanda 2024, arXiv:2404.15255 (reading it). The numbers are those of `transformer_lens.patching`.
 """
 
+import functools
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -25,7 +26,7 @@ from interp_core.metrics import Metric, recovered_fraction
 from interp_core.models import LoadedModel
 from interp_core.partial import record_run
 from interp_core.prompt_pairs import PromptPair
-from interp_core.row_sweeps import BUDGET, Cells, overwrite, sweep_rows
+from interp_core.row_sweeps import BUDGET, Cells, Edit, overwrite, sweep_rows
 from interp_core.types import Progress
 
 SweepSite = Literal[
@@ -208,8 +209,10 @@ class _Sweep:
         inner = grid.get("head", grid.get("unit"))
         pattern = self.point.name == "pattern"
 
-        def edit(rows: Tensor, at: int, cells: Tensor, first: int) -> Tensor:
-            source = self._value(at).to(rows.device)
+        def edits(at: int) -> dict[str, Edit]:
+            return {self._through.hook(at): functools.partial(edit, self._value(at))}
+
+        def edit(source: Tensor, rows: Tensor, cells: Tensor, first: int) -> Tensor:
             if pattern:
                 rows, source = rows.transpose(1, 2), source.transpose(1, 2)[..., : rows.shape[-1]]
             made = overwrite(
@@ -221,10 +224,7 @@ class _Sweep:
             )
             return made.transpose(1, 2) if pattern else made
 
-        hook = self._through.hook
-        for cells, scores in sweep_rows(
-            self.into, Cells(layer, pos), hook, edit, self.score, read=self.read, budget=budget
-        ):
+        for cells, scores in sweep_rows(self.into, Cells(layer, pos), edits, self.score, read=self.read, budget=budget):
             yield wanted[cells], scores
 
     @property

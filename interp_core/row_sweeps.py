@@ -5,7 +5,7 @@ together; positions before a row's place are never computed again, since no earl
 of the passes depend on the shapes and the row budget alone.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -22,9 +22,9 @@ _BUCKET = 4
 """Neighbouring positions that share a pass: the earliest of them decides how long the suffix is."""
 
 Score = Callable[[Float[Tensor, "row d_vocab"]], Float[Tensor, " row"]]
-Edit = Callable[[Tensor, int, Int[Tensor, " row"], int], Tensor]
-"""Given the activation of the rows that enter at a layer, `"row ..."`, the layer, their cells' indices and the first
-position: the edited activation."""
+Edit = Callable[[Tensor, Int[Tensor, " row"], int], Tensor]
+"""Given the activation of the rows that enter at a layer, `"row ..."`, their cells' indices and the first position: the
+edited activation."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,7 @@ class _Chunk:
 def sweep_rows(
     recorded: RecordedRun,
     cells: Cells,
-    hook: Callable[[int], str],
-    edit: Edit,
+    edits: Callable[[int], Mapping[str, Edit]],
     score: Score,
     *,
     read: int,
@@ -61,8 +60,7 @@ def sweep_rows(
     Args:
         recorded: The run that every row differs from.
         cells: Where.
-        hook: The hook name of a layer at which rows that enter there are edited.
-        edit: The edit.
+        edits: For a layer, by hook name, how rows that enter there are edited.
         score: Of the logits at position `read`.
         read: Cells at later positions cannot change the score and may not be among them.
         budget: Rows times positions that one pass may hold.
@@ -78,7 +76,7 @@ def sweep_rows(
             if len(new):
                 entering = recorded.entering(layer)[:, chunk.first : read + 1].expand(len(new), -1, -1)
                 resid = entering if resid is None else torch.cat([resid, entering])
-                hooks = [(hook(layer), _on_last_rows(edit, layer, new, chunk.first))]
+                hooks = [(name, _on_last_rows(edit, new, chunk.first)) for name, edit in edits(layer).items()]
             assert resid is not None
             with torch.no_grad():
                 resid = run_layer(recorded, layer, resid, chunk.first, hooks)
@@ -87,10 +85,10 @@ def sweep_rows(
             yield chunk.cells, score(final_logits(recorded, resid[:, -1], read))
 
 
-def _on_last_rows(edit: Edit, layer: int, cells: Int[Tensor, " row"], first: int) -> Callable[..., Tensor]:
+def _on_last_rows(edit: Edit, cells: Int[Tensor, " row"], first: int) -> Callable[..., Tensor]:
     def apply(activation: Tensor, hook: object) -> Tensor:
         earlier, new = activation[: -len(cells)], activation[-len(cells) :]
-        return torch.cat([earlier, edit(new.clone(), layer, cells, first)])
+        return torch.cat([earlier, edit(new.clone(), cells, first)])
 
     return apply
 

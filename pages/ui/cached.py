@@ -24,10 +24,13 @@ from pages.ui.waiting import wait_for_job
 if TYPE_CHECKING:
     from interp_core.comparison import Comparison
     from interp_core.generation import Continuation, Sampling
+    from interp_core.metrics import Metric
     from interp_core.model_card import ModelCard
     from interp_core.models import LoadedModel
     from interp_core.parity import Parity
+    from interp_core.patching import SweepPlan
     from interp_core.predictions import Predictions
+    from interp_core.prompt_pairs import PromptPair
     from interp_core.saved_runs import SavedRun
     from interp_core.tokens import Tokenised
 
@@ -97,6 +100,17 @@ def comparison(clean: Run, changed: Run) -> "Comparison":
         return compare_runs(model, clean, changed)
 
     return ask(clean.model, ("comparison", clean, changed), work, "Comparing with the clean run")
+
+
+def sweep_job(key: Any, pair: "PromptPair", metric: "Metric", plan: "SweepPlan") -> Job:
+    """A patching sweep, under way or done."""
+
+    def work(model: "LoadedModel") -> Any:
+        from interp_core.patching import patch_sweep
+
+        return patch_sweep(model, pair, metric, plan)
+
+    return engine().submit(pair.clean.model, key, work)
 
 
 def predictions(run: Run, k: int = 10) -> "Predictions":

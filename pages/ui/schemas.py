@@ -123,3 +123,19 @@ ATTENTION: Schema = {
     "observed": whole(None),
     "observer": whole(None),
 }
+
+STREAM_SITES = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out")
+HEAD_SITES = ("z", "q", "k", "v", "pattern")
+
+PATCHING: Schema = {
+    **SHARED,
+    "corrupted": Field("When Mary and John went to the store, Mary gave a drink to", decode_text, encode_text),
+    "metric": choice(("logit_difference", "log_probability", "probability", "rank", "kl"), "logit_difference"),
+    "answers": Field(" Mary", decode_text, encode_text),
+    "foils": Field(" John", decode_text, encode_text),
+    "site": choice((*STREAM_SITES, *HEAD_SITES, "mlp_post"), "resid_pre"),
+    "by_position": switch(False),
+    "to": choice(("denoising", "noising"), "denoising"),
+    "scale": choice(("recovered", "raw"), "recovered"),
+    "unit": whole(None),
+}

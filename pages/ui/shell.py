@@ -19,6 +19,9 @@ GROUPS = {
         "prompt": ("Prompt", ":material/notes:"),
         "attention": ("Attention", ":material/grid_on:"),
     },
+    "Intervene": {
+        "patching": ("Patching", ":material/healing:"),
+    },
     "Model": {"model": ("Trust and facts", ":material/verified:")},
     "Workspace": {
         "saved": ("Saved runs", ":material/inventory_2:"),

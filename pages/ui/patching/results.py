@@ -1,0 +1,248 @@
+"""The sweep's pictures: the gradient's preview first, exact values as they come."""
+
+import contextlib
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from interp_core.errors import JobCancelledError
+from interp_core.jobs import Job
+from interp_core.prompt_pairs import PromptPair
+from interp_views.component import Component
+from interp_views.head_map import HeadMapView, head_map_payload, head_map_selection
+from interp_views.position_map import PositionMapView, position_map_payload, position_map_selection
+from pages.ui import cached, interventions, share
+from pages.ui.bench import Bench
+from pages.ui.markdown import plain
+from pages.ui.mount import picture
+from pages.ui.patching import code, neurons, tables
+from pages.ui.url_state import UrlState
+from pages.ui.waiting import wait_for_job
+
+if TYPE_CHECKING:
+    from interp_core.metrics import Metric
+    from interp_core.patching import PatchingSweep, SweepPlan
+
+_STOPPED = "patching.stopped"
+_MOST_ROWS = 60
+_HOW_TO_READ = (
+    "One activation after another is taken from one run and put into the other; each cell says what the metric is then. "
+    "**Recovered fraction** is (patched − corrupted) / (clean − corrupted): 0 means that nothing came back, 1 that all did; "
+    "values outside 0 to 1 are real and are never clipped. **Denoising** shows what suffices, **noising** what is needed: in "
+    "noising a needed cell falls from 1 towards 0. The first picture is the gradient's first-order estimate (attribution "
+    "patching, Syed et al. 2023, arXiv:2310.10348), which exact values then replace; how well they agree is said below. "
+    "Method: Meng et al. 2022, arXiv:2202.05262; how to read it: Heimersheim and Nanda 2024, arXiv:2404.15255. Cells before "
+    "the first token that differs cannot have an effect, since no token sees a later one."
+)
+
+
+def show(state: UrlState, bench: Bench, pair: PromptPair, metric: "Metric", plan: "SweepPlan") -> None:
+    """Draw the sweep, and go on until it is complete.
+
+    Raises:
+        InterpError: The two runs cannot be told apart, or the sweep failed.
+    """
+    key = ("sweep", pair, metric, plan)
+    job = cached.sweep_job(key, pair, metric, plan) if st.session_state.get(_STOPPED, (None,))[0] != key else None
+    progress = st.empty()
+    made = _so_far(key, job, progress)
+    if made is None:
+        return
+    _say(made, bool(job))
+    _draw(state, bench, made)
+    with st.expander("How to read this"):
+        st.markdown(_HOW_TO_READ)
+    if job and not made.complete:
+        with progress.container():
+            place = st.empty()
+            st.button("Stop", key="patching.stop", on_click=_stop, args=(key, job))
+        done = int(made.exact.sum())
+        step = max(1, made.exact.size // 6)
+        with contextlib.suppress(JobCancelledError):  # stopped: what there is stays
+            wait_for_job(job, "Patching", enough=lambda partial: int(partial.exact.sum()) >= done + step, place=place)
+        st.rerun()
+
+
+def _so_far(key: Any, job: Job | None, progress: Any) -> "PatchingSweep | None":
+    if job is None:
+        st.button("Go on", key="patching.go", on_click=_go_on, icon=":material/play_arrow:")
+        return st.session_state[_STOPPED][1]
+    try:
+        return wait_for_job(job, "Patching", enough=lambda partial: True, place=progress)
+    except JobCancelledError:
+        return None
+
+
+def _stop(key: Any, job: Job) -> None:
+    st.session_state[_STOPPED] = (key, job.progress.partial)
+    job.cancel()
+
+
+def _go_on() -> None:
+    st.session_state.pop(_STOPPED, None)
+
+
+def _say(made: "PatchingSweep", running: bool) -> None:
+    unit = made.unit
+    said = (
+        f"Clean {made.clean_score:.3f} {unit}, corrupted {made.corrupted_score:.3f} {unit}. "
+        f"{int(made.exact.sum()):,} of {made.exact.size:,} cells are exact"
+        + ("" if made.complete else ", the others are the gradient's estimate" if made.preview is not None else "")
+        + "."
+    )
+    agreement = made.agreement()
+    if agreement:
+        r, worst, off = agreement
+        named = ", ".join(f"{axis} {place}" for axis, place in zip(made.plan.axes, worst, strict=True))
+        said += f" Preview and exact values: correlation {r:.3f}; worst at {named}, off by {off:.3f} {unit}."
+    st.caption(plain(said if running or made.complete else f"Stopped. {said}"))
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What is drawn of a sweep."""
+
+    values: np.ndarray
+    name: str
+    unit: str
+    base: float
+    """The value of a patch without effect."""
+    signed: bool
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Values of the first and the last colour: every finite one is among them."""
+        known = self.values[np.isfinite(self.values)]
+        if self.signed:
+            return -1.0 * max(1e-6, float(np.abs(known).max(initial=0))), max(1e-6, float(np.abs(known).max(initial=0)))
+        low, high = float(known.min(initial=self.base)), float(known.max(initial=self.base))
+        return low, max(high, low + 1e-6)
+
+    def part(self, values: np.ndarray) -> "_Shown":
+        """The same, of some of the values."""
+        return replace(self, values=np.ascontiguousarray(values))
+
+
+def _shown(state: UrlState, made: "PatchingSweep") -> _Shown:
+    noising = made.plan.direction == "noising"
+    if state["scale"] == "raw":
+        base = made.clean_score if noising else made.corrupted_score
+        return _Shown(made.score, "metric after the patch", made.unit, base, made.unit == "logits")
+    if noising:
+        return _Shown(1 - made.effect, "lost fraction", "0 as clean, 1 as corrupted", 0.0, True)
+    return _Shown(made.effect, "recovered fraction", "0 as corrupted, 1 as clean", 0.0, True)
+
+
+def _draw(state: UrlState, bench: Bench, made: "PatchingSweep") -> None:
+    shown = _shown(state, made)
+    title = share.title(bench, f"Patching {made.plan.site}, {made.plan.direction}")
+    kind = "head_map"
+    if made.plan.site == "mlp_post":
+        neurons.show(state, bench, made, shown.values, shown.name, shown.unit, shown.base)
+        kind, payload = "position_map", _neuron_strip(bench, made, shown)
+    elif made.plan.axes == ("layer", "head"):
+        payload = _head_map(state, shown)
+    elif made.plan.axes == ("layer", "pos"):
+        kind, payload = "position_map", _position_map(state, bench, shown)
+    else:
+        off = np.nan_to_num(np.abs(shown.values - shown.base))
+        strongest = np.take_along_axis(shown.values, off.argmax(1)[:, None], 1)[:, 0]
+        st.caption("Each head at the position where it matters most. Click one to see its positions.")
+        payload = _head_map(state, shown.part(strongest))
+        head = state["head"] if state["head"] is not None else int(off.max((0, 1)).argmax())
+        st.caption(f"Head {head} of every layer, by position.")
+        _position_map(state, bench, shown.part(shown.values[:, :, head]))
+    _offer(state, bench, made)
+    share.show_downloads(
+        "patching",
+        lambda: tables.sweep_table(made, bench.tokenised.str_tokens),
+        lambda: Component.load(kind).standalone(payload, title),
+        code.sweep_code(state, bench, made.plan),
+        arrays=lambda: {"score": made.score, "effect": made.effect, "exact": made.exact},
+    )
+
+
+def _about(*what: Any) -> str:
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+
+
+def _head_map(state: UrlState, shown: _Shown) -> bytes:
+    about = _about("heads", shown.values.tobytes(), shown.name)
+    payload = head_map_payload(
+        HeadMapView(shown.values, shown.name, shown.unit, *shown.range, signed=shown.signed, decimals=3, about=about)
+    )
+    picture(
+        "head_map", payload, key="picture.patching.heads",
+        parts=[head_map_selection(about, layer=None if state["head"] is None else state["layer"], head=state["head"])],
+        events={"open": lambda value: _select(state, value.get("layer"), head=value.get("head"))},
+    )  # fmt: skip
+    return payload
+
+
+def _position_map(state: UrlState, bench: Bench, shown: _Shown) -> bytes:
+    about = _about("positions", shown.values.tobytes(), shown.name)
+    payload = _position_payload(bench, shown, tuple(map(str, range(len(shown.values)))), about)
+    picture(
+        "position_map", payload, key="picture.patching.positions",
+        parts=[position_map_selection(about, row=state["layer"] if state["pos"] is not None else None, pos=state["pos"])],
+        events={"select": lambda value: _select(state, value.get("row"), pos=value.get("pos"))},
+    )  # fmt: skip
+    return payload
+
+
+def _position_payload(bench: Bench, shown: _Shown, rows: tuple[str, ...], about: str) -> bytes:
+    tokens = bench.tokenised
+    return position_map_payload(
+        PositionMapView(
+            shown.values,
+            rows,
+            tokens.str_tokens,
+            tokens.special,
+            shown.name,
+            shown.unit,
+            *shown.range,
+            signed=shown.signed,
+            decimals=3,
+            about=about,
+        )
+    )
+
+
+def _neuron_strip(bench: Bench, made: "PatchingSweep", shown: _Shown) -> bytes:
+    """The strongest neurons by position, for the file that is taken along."""
+    by_position = shown.values if shown.values.ndim == 2 else np.repeat(shown.values[None], len(bench.tokenised.ids), 0)
+    top = np.argsort(-np.nan_to_num(np.abs(by_position - shown.base)).max(0), kind="stable")[:_MOST_ROWS]
+    rows = tuple(f"L{made.plan.layer}N{unit}" for unit in top)
+    return _position_payload(bench, shown.part(by_position[:, top].T), rows, "")
+
+
+def _select(state: UrlState, layer: Any, *, head: Any = None, pos: Any = None) -> None:
+    """What was clicked, on this page and on every other."""
+    if isinstance(layer, int):
+        state.set("layer", layer)
+    if isinstance(head, int):
+        state.set("head", head)
+    if isinstance(pos, int):
+        state.set("pos", pos)
+
+
+def _offer(state: UrlState, bench: Bench, made: "PatchingSweep") -> None:
+    """The way on from the selected cell."""
+    one = code.as_intervention(state, made.plan, bench.prompt)
+    if one is None:
+        st.caption("Click a cell for what can be done with it.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{plain(one.label)}**")
+        st.button(
+            "Add as intervention", key="patching.add", icon=":material/add:", on_click=interventions.add,
+            args=(state, one), help="Patches this cell from the other prompt, on every page.",
+        )  # fmt: skip
+        if "head" in made.plan.axes:
+            st.page_link(
+                "pages/attention.py", label="Open the head in attention", icon=":material/grid_on:",
+                query_params=state.shared_link(),
+            )  # fmt: skip
