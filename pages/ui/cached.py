@@ -22,6 +22,7 @@ from interp_core.types import ModelSpec, Run
 from pages.ui.waiting import wait_for_job
 
 if TYPE_CHECKING:
+    from interp_core.ablation import AblationPlan
     from interp_core.comparison import Comparison
     from interp_core.generation import Continuation, Sampling
     from interp_core.metrics import Metric
@@ -111,6 +112,17 @@ def sweep_job(key: Any, pair: "PromptPair", metric: "Metric", plan: "SweepPlan")
         return patch_sweep(model, pair, metric, plan)
 
     return engine().submit(pair.clean.model, key, work)
+
+
+def ablation_job(run: Run, metric: "Metric", plan: "AblationPlan") -> Job:
+    """An ablation sweep, under way or done."""
+
+    def work(model: "LoadedModel") -> Any:
+        from interp_core.ablation import ablate_each
+
+        return ablate_each(model, run, metric, plan)
+
+    return engine().submit(run.model, ("ablate each", run, metric, plan), work)
 
 
 def predictions(run: Run, k: int = 10) -> "Predictions":

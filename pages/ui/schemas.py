@@ -127,15 +127,45 @@ ATTENTION: Schema = {
 STREAM_SITES = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out")
 HEAD_SITES = ("z", "q", "k", "v", "pattern")
 
-PATCHING: Schema = {
-    **SHARED,
-    "corrupted": Field("When Mary and John went to the store, Mary gave a drink to", decode_text, encode_text),
+_METRIC: Schema = {
     "metric": choice(("logit_difference", "log_probability", "probability", "rank", "kl"), "logit_difference"),
     "answers": Field(" Mary", decode_text, encode_text),
     "foils": Field(" John", decode_text, encode_text),
+}
+
+PATCHING: Schema = {
+    **SHARED,
+    **_METRIC,
+    "corrupted": Field("When Mary and John went to the store, Mary gave a drink to", decode_text, encode_text),
     "site": choice((*STREAM_SITES, *HEAD_SITES, "mlp_post"), "resid_pre"),
     "by_position": switch(False),
     "to": choice(("denoising", "noising"), "denoising"),
     "scale": choice(("recovered", "raw"), "recovered"),
     "unit": whole(None),
+}
+
+ABLATE: Schema = {
+    **SHARED,
+    **_METRIC,
+    "part": choice(("head", "attention", "mlp", "layer"), "head"),
+    "kind": choice(("zero", "mean", "resample"), "zero"),
+    "seed": whole(0, most=1_000_000),
+}
+
+LENS_VIEWS = ("lens", "stream", "attribution", "heads")
+STREAM_KINDS = (*STREAM_SITES, "attention_cosine", "mlp_cosine", "between")
+
+LENS: Schema = {
+    **SHARED,
+    "view": choice(LENS_VIEWS, "lens"),
+    "measure": choice(("top", "entropy", "kl", "rank", "probability"), "top"),
+    "norm": choice(("recomputed", "frozen"), "recomputed"),
+    "row": whole(None, most=10_001),
+    "answer": Field("", decode_text, encode_text),
+    "foil": Field("", decode_text, encode_text),
+    "kind": choice(STREAM_KINDS, "resid_post"),
+    "at_position": switch(False),
+    "by": choice(("component", "head", "position", "neuron"), "component"),
+    "one_layer": switch(False),
+    "side": choice(("promoted", "suppressed"), "promoted"),
 }

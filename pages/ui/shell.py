@@ -18,8 +18,10 @@ GROUPS = {
     "Look": {
         "prompt": ("Prompt", ":material/notes:"),
         "attention": ("Attention", ":material/grid_on:"),
+        "lens": ("Lens", ":material/search:"),
     },
     "Intervene": {
+        "ablate": ("Ablate", ":material/block:"),
         "patching": ("Patching", ":material/healing:"),
     },
     "Model": {"model": ("Trust and facts", ":material/verified:")},

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from interp_core.interventions import Intervention
 from interp_core.prompts import Prompt
-from pages.ui import share
+from pages.ui import answers, share
 from pages.ui.bench import Bench
 from pages.ui.url_state import UrlState
 
@@ -33,11 +33,6 @@ def sweep_code(state: UrlState, bench: Bench, plan: "SweepPlan") -> str:
     """The lines that reproduce the sweep in a notebook."""
     prompt = bench.prompt.with_text(state["corrupted"])
     switches = ("" if prompt.prepend_bos else ", prepend_bos=False") + (", chat=True" if prompt.chat else "")
-    metric = [repr(state["metric"])]
-    if state["metric"] != "kl":
-        metric.append(f"answers={_texts(state['answers'])}")
-    if state["metric"] == "logit_difference":
-        metric.append(f"foils={_texts(state['foils'])}")
     what = [repr(plan.site)]
     what += ["by_position=False"] if not plan.by_position else []
     what += [f"layer={plan.layer}"] if plan.layer is not None else []
@@ -45,12 +40,8 @@ def sweep_code(state: UrlState, bench: Bench, plan: "SweepPlan") -> str:
     return (
         share.load_code(bench)
         + f"corrupted = hookscope.Prompt({prompt.text!r}{switches})\n"
-        + f"sweep = hookscope.patch(model, prompt, corrupted, {', '.join(what)}, metric={', '.join(metric)})\n"
+        + f"sweep = hookscope.patch(model, prompt, corrupted, {', '.join(what)}, {answers.metric_code(state)})\n"
         + "sweep.effect  # recovered fraction, by "
         + " x ".join(plan.axes)
         + "\n"
     )
-
-
-def _texts(text: str) -> str:
-    return repr([part for part in text.split("|") if part])

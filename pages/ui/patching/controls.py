@@ -1,13 +1,12 @@
 """What is patched, and by what it is measured."""
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from interp_core.errors import InterpError
-from pages.ui import cached, schemas
+from pages.ui import answers, cached, schemas
 from pages.ui.bench import Bench
-from pages.ui.markdown import plain
 from pages.ui.patching import pairs
 from pages.ui.url_state import UrlState
 
@@ -15,13 +14,6 @@ if TYPE_CHECKING:
     from interp_core.metrics import Metric
     from interp_core.patching import SweepPlan
 
-METRICS = {
-    "logit_difference": "Logit difference",
-    "log_probability": "Log-probability",
-    "probability": "Probability",
-    "rank": "Rank",
-    "kl": "KL divergence",
-}
 SITES = {
     "resid_pre": "Residual stream before a layer",
     "resid_mid": "Residual stream between attention and MLP",
@@ -35,11 +27,6 @@ SITES = {
     "pattern": "Heads: pattern",
     "mlp_post": "Neurons of one layer",
 }
-_METRIC_HELP = (
-    "What the model says at the last position. Logit difference: mean logit of the answers minus that of the foils. "
-    "Log-probability and probability: of all answers together. Rank: of the best answer, 0 is first. KL divergence: of the "
-    "patched run from the clean one, in nats."
-)
 _DIRECTION_HELP = (
     "Denoising puts clean activations into the corrupted run: what suffices to bring the behaviour back. Noising puts "
     "corrupted ones into the clean run: what is needed for it."
@@ -56,21 +43,7 @@ def show(state: UrlState, bench: Bench) -> "tuple[Metric, SweepPlan]":
 
     points = {point.name for point in cached.loaded(bench.spec).hook_points}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox(
-            "Metric",
-            list(METRICS),
-            key=state.key("metric"),
-            format_func=METRICS.__getitem__,
-            help=_METRIC_HELP,
-            width=190,
-        )
-        if state["metric"] != "kl":
-            st.text_input(
-                "Answers", key=state.key("answers"), width=150,
-                help="One token each, with its space in front; several are parted by |.",
-            )  # fmt: skip
-        if state["metric"] == "logit_difference":
-            st.text_input("Foils", key=state.key("foils"), width=150, help="What the answers are compared with.")
+        metric = answers.show_metric(state, bench)
         st.button(
             "Swap prompts", icon=":material/swap_vert:", key="patching.swap", on_click=pairs.swapped, args=(state,)
         )
@@ -101,28 +74,5 @@ def show(state: UrlState, bench: Bench) -> "tuple[Metric, SweepPlan]":
         state["layer"] if state["site"] == "mlp_post" else None,
         state["to"],
     )
-    return _metric(state, bench), plan
-
-
-def _metric(state: UrlState, bench: Bench) -> "Metric":
-    from interp_core.metrics import Metric  # noqa: PLC0415  torch: after the first paint
-
-    kind = state["metric"]
-    answers = _ids(bench, state["answers"], "answer") if kind != "kl" else ()
-    foils = _ids(bench, state["foils"], "foil") if kind == "logit_difference" else ()
-    said = [f"{name} {_spelled(bench, ids)}" for name, ids in (("answers", answers), ("foils", foils)) if ids]
-    if said:
-        st.caption("Read as single tokens: " + plain(", ".join(said)))
-    return Metric(kind, answers, foils).checked()
-
-
-def _ids(bench: Bench, text: str, what: str) -> tuple[int, ...]:
-    from interp_core.answers import single_token  # noqa: PLC0415  imports the tokenizer's library
-
-    tokenizer = cached.loaded(bench.spec).tokenizer
-    return tuple(dict.fromkeys(single_token(tokenizer, part, what) for part in text.split("|") if part))
-
-
-def _spelled(bench: Bench, ids: tuple[int, ...]) -> str:
-    tokens = cached.loaded(bench.spec).tokenizer.str_tokens(ids)
-    return ", ".join(f"'{cast(str, token)}' (id {index})" for token, index in zip(tokens, ids, strict=True))
+    answers.show_metric_read(bench, metric)
+    return metric, plan

@@ -1,0 +1,1 @@
+"""The ablate page's parts."""
