@@ -38,7 +38,7 @@ class LogitLens:
     entropy: Float[np.ndarray, "row pos"]
     """Of the readout, nats: 0 where all of it is on one token, log(d_vocab) where it is even."""
     kl: Float[np.ndarray, "row pos"]
-    """KL(final || lens), nats, at least 0 but for rounding: what the model's own output has and this row lacks."""
+    """KL(final || lens), nats, at least 0 (what rounding puts below is set to 0): what the model's output has and this lacks."""
     token: int | None
     """The token that was asked for."""
     token_probability: Float[np.ndarray, "row pos"]
@@ -125,7 +125,7 @@ class _Reader:
         self._ids[row, part] = top.indices.cpu().numpy()
         self._top[row, part] = top.values.exp().cpu().numpy()
         self._entropy[row, part] = -(log_probs.exp() * log_probs).sum(-1).cpu().numpy()
-        self._kl[row, part] = (final.exp() * (final - log_probs)).sum(-1).cpu().numpy()
+        self._kl[row, part] = (final.exp() * (final - log_probs)).sum(-1).clamp_min(0).cpu().numpy()
         if self._token is not None:
             own = log_probs[:, self._token, None]
             self._probability[row, part] = own[:, 0].exp().cpu().numpy()

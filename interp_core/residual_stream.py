@@ -35,7 +35,8 @@ class ResidualStream:
     """Euclidean norm at each of `STREAM_SITES`, model units; NaN where a layer does not have the site: `resid_mid` where
     attention and MLP run in parallel."""
     writes: Float[np.ndarray, "2 layer pos"]
-    """Cosine of what attention, and of what the MLP writes, with the stream that it is added to. Below 0: it erases."""
+    """Cosine of what attention, and of what the MLP writes, with the stream that it is added to. Below 0: it erases.
+    What rounding puts beyond -1 or 1 is set to that, here and in `between`."""
     between: Float[np.ndarray, "layer other_layer"]
     """Cosine of the streams that leave two layers (`resid_post`): the mean over positions, or at `pos`."""
     pos: int | None
@@ -94,7 +95,7 @@ class _Seen:
         if site in ("attn_out", "mlp_out"):
             if self._stream is not None:
                 cosine = torch.cosine_similarity(activation, self._stream, dim=-1)
-                self.writes[("attn_out", "mlp_out").index(site), layer] = cosine.cpu().numpy()
+                self.writes[("attn_out", "mlp_out").index(site), layer] = cosine.clamp(-1, 1).cpu().numpy()
             return
         self._stream = activation
         if site == "resid_post":
@@ -107,5 +108,5 @@ class _Seen:
         layers = sorted(self._left)
         stacked = torch.stack([self._left[layer] for layer in layers])
         cosine = torch.einsum("lpd,mpd->lm", stacked, stacked) / stacked.shape[1]
-        found[np.ix_(layers, layers)] = cosine.cpu().numpy()
+        found[np.ix_(layers, layers)] = cosine.clamp(-1, 1).cpu().numpy()
         return found

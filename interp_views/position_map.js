@@ -51,7 +51,8 @@ class PositionMap {
   offerWriting() {
     const ways = [...(this.header.words ? [["words", "Tokens"]] : []), ["values", "Values"], ["none", "Colours"]];
     if (!ways.some(([way]) => way === this.write)) this.write = null;
-    this.chosen = this.write ?? (this.header.words && this.header.tokens.length <= 64 ? "words" : "none");
+    const first = this.header.written === "values" || this.header.words ? this.header.written : "none";
+    this.chosen = this.write ?? (this.header.tokens.length <= 64 ? first : "none");
     const options = ways.map(([way, text]) => [way, text, `position-map-write-${way}`]);
     const { node, show } = buttonSwitch("In the cells", options, this.signal, (way) => {
       this.write = this.chosen = way;
@@ -66,6 +67,7 @@ class PositionMap {
     if (part !== "selection") return;
     const exists = pos !== null && pos < this.header.tokens.length && (row === null || row < this.header.rows.length);
     this.selected = exists ? { row, pos } : null;
+    this.mustShow = exists && { row, pos };
     this.repaint();
   }
 
@@ -94,11 +96,15 @@ class PositionMap {
 
   // By keyboard: the cell must come into view.
   reach(cell) {
+    this.scrollTo(cell);
+    this.point(cell);
+  }
+
+  scrollTo({ pos }) {
     const { left, cellWidth } = this.cells;
-    const start = cell.pos * cellWidth;
+    const start = pos * cellWidth;
     const room = this.scroller.clientWidth - left - cellWidth;
     this.scroller.scrollLeft = Math.min(start, Math.max(this.scroller.scrollLeft, start - room));
-    this.point(cell);
   }
 
   open(cell) {
@@ -110,6 +116,8 @@ class PositionMap {
   paint(colours) {
     this.cells.measure(this.header, this.root.clientWidth, this.chosen);
     Object.assign(this.plot.style, { width: `${this.cells.width}px`, height: `${this.cells.height}px` });
+    if (this.mustShow) this.scrollTo(this.mustShow);
+    this.mustShow = null;
     const marks = [[this.selected, colours.selected], [this.pointed, colours.ink]];
     this.cells.draw(this.arrays, this.scroller.scrollLeft, colours, marks);
     const shown = this.pointed ?? (this.selected?.row === null ? null : this.selected);
@@ -125,7 +133,7 @@ class PositionMap {
   }
 
   nameOf({ row, pos }) {
-    return [`${this.header.row_name} ${this.header.rows[row]} · `, code(`${pos}: ${this.header.tokens[pos]}`)];
+    return [`${this.header.row_name} ${this.header.rows[row]} · `, code(this.cells.columnName(pos))];
   }
 
   valueOf({ row, pos }) {

@@ -1,4 +1,4 @@
-"""Numbers by row (layers) and position of a prompt, as a map that a reader can click into.
+"""Numbers by row (layers) and position of a prompt (or head), as a map that a reader can click into.
 
 Row 0 is at the top, as in the head map. A cell may hold words of its own, such as the tokens that a layer would predict;
 a cell that is not there (yet) is hatched. The picture's scripts are `position_map.js` and `position_map_cells.js`.
@@ -6,6 +6,7 @@ a cell that is not there (yet) is hatched. The picture's scripts are `position_m
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -38,7 +39,7 @@ class PositionMapView:
     rows: tuple[str, ...]
     """Label of each row, from the top, such as `0` for a layer."""
     tokens: tuple[str, ...]
-    """The prompt's tokens, which label the columns."""
+    """The prompt's tokens, which label the columns; names of something else where `numbered` is off."""
     special: tuple[bool, ...]
     name: str
     """What the number is, such as `recovered fraction`."""
@@ -58,6 +59,10 @@ class PositionMapView:
     missing: str = "not computed"
     """What a cell without a number is."""
     words: CellWords | None = None
+    written: Literal["words", "values"] = "words"
+    """What stands in the cells at first, of a prompt short enough for it; the reader may choose otherwise."""
+    numbered: bool = True
+    """Whether columns are positions, named `3: ·John`; off for columns such as heads."""
     about: str = ""
     """Names the data, so that a selection meant for other data is not applied to it."""
 
@@ -84,6 +89,8 @@ def position_map_payload(view: PositionMapView) -> bytes:
         "decimals": view.decimals,
         "row_name": view.row_name,
         "missing": view.missing,
+        "numbered": view.numbered,
+        "written": view.written,
         "about": view.about,
     }
     arrays: dict[str, np.ndarray] = {"values": view.values.astype(np.float32)}

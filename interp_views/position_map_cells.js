@@ -23,9 +23,18 @@ class PositionMapCells {
     const lowest = write === "none" ? POSMAP.lowest : POSMAP.written;
     this.cellHeight = Math.min(POSMAP.highest, Math.max(lowest, Math.floor(POSMAP.room / header.rows.length)));
     this.isFlat = this.cellWidth >= 40;
-    this.top = this.isFlat ? POSMAP.flat : POSMAP.steep;
+    this.top = this.isFlat ? POSMAP.flat : this.steepness(context);
     this.width = this.left + this.cellWidth * count + 2;
     this.height = this.top + this.cellHeight * header.rows.length + 2;
+  }
+
+  // Height of labels that stand on end: the longest, within bounds.
+  steepness(context) {
+    context.font = "11px monospace";
+    let longest = 0;
+    for (let pos = 0; pos < this.header.tokens.length && longest < POSMAP.steep; pos++)
+      longest = Math.max(longest, context.measureText(this.columnName(pos)).width + 14);
+    return Math.ceil(Math.min(POSMAP.steep, Math.max(POSMAP.flat, longest)));
   }
 
   widthOfValues(context) {
@@ -70,6 +79,11 @@ class PositionMapCells {
     const x = this.left + pos * this.cellWidth - this.from;
     if (row === null) return { x, y: this.top, width: this.cellWidth, height: this.cellHeight * this.header.rows.length };
     return { x, y: this.top + row * this.cellHeight, width: this.cellWidth, height: this.cellHeight };
+  }
+
+  columnName(pos) {
+    const text = this.header.tokens[pos];
+    return this.header.numbered ? `${pos}: ${text}` : text;
   }
 
   at(row, pos) {

@@ -6,17 +6,16 @@ function drawTokens(cells, first, last) {
   context.textBaseline = "middle";
   for (let pos = Math.ceil(first / step) * step; pos < last; pos += step) {
     const x = cells.left + (pos + 0.5) * cells.cellWidth - cells.from;
-    const text = header.tokens[pos];
     context.save();
     if (isFlat) {
       context.textAlign = "center";
-      writeLabel(context, x, 8, `${pos}`, colours.muted, colours.font);
-      writeLabel(context, x, 23, text, colours.ink, colours.codeFont, cells.cellWidth - 4);
+      if (header.numbered) writeLabel(context, x, 8, `${pos}`, colours.muted, colours.font);
+      writeLabel(context, x, 23, header.tokens[pos], colours.ink, colours.codeFont, cells.cellWidth - 4);
     } else {
       context.translate(x, cells.top - 6);
       context.rotate(-Math.PI / 2);
       context.textAlign = "left";
-      writeLabel(context, 0, 0, `${pos}: ${text}`, colours.ink, colours.codeFont, cells.top - 10);
+      writeLabel(context, 0, 0, cells.columnName(pos), colours.ink, colours.codeFont, cells.top - 10);
     }
     context.restore();
   }
