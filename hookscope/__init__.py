@@ -17,6 +17,15 @@ from hookscope.attention import (
     show_heads,
     similar_heads,
 )
+from hookscope.lens import (
+    head_writes,
+    logit_attribution,
+    logit_lens,
+    residual_stream,
+    show_head_writes,
+    show_logit_attribution,
+    show_logit_lens,
+)
 from hookscope.models import load, open_run
 from hookscope.prompts import show_prompt
 from hookscope.values import show_top_k, show_values
@@ -27,13 +36,20 @@ __all__ = [
     "Prompt",
     "Sampling",
     "head_scores",
+    "head_writes",
     "load",
+    "logit_attribution",
+    "logit_lens",
     "open_run",
     "query_key",
+    "residual_stream",
     "search_heads",
     "show_attention",
     "show_generated",
+    "show_head_writes",
     "show_heads",
+    "show_logit_attribution",
+    "show_logit_lens",
     "show_prompt",
     "show_top_k",
     "show_values",

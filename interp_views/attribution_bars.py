@@ -28,14 +28,7 @@ def layer_bars(
         rest: What belongs to no layer.
         unit: Of all of these.
         dark: For the dark theme.
-
-    Raises:
-        ValueError: Attention and MLP have different numbers of layers.
     """
-    if attention.shape != mlp.shape:
-        raise ValueError(
-            f"There are {len(attention)} layers of attention and {len(mlp)} of MLPs: give the same number."
-        )
     palette = DARK if dark else LIGHT
     layers = [f"{layer}" for layer in range(len(attention))]
     names = ["embedding", *layers, "constant"]

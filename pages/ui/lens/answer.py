@@ -52,6 +52,14 @@ def show(state: UrlState, bench: Bench, *, foil: bool) -> Answer:
     return Answer(answer, stand_in.foil, answer_text or stand_in.answer_text, stand_in.foil_text)
 
 
+def spelled(bench: Bench, token: int, text: str) -> str:
+    """A token as Python code: its text, or its id where no text gives it."""
+    try:
+        return repr(text) if data.single_token(bench, text, "answer") == token else str(token)
+    except InterpError:
+        return str(token)
+
+
 def position(state: UrlState, bench: Bench) -> int:
     """The position that is looked at: the selected one, or the last."""
     return len(bench.tokenised.ids) - 1 if state["pos"] is None else state["pos"]

@@ -55,7 +55,7 @@ def show(state: UrlState, bench: Bench) -> None:
         f"attribution-{state['by']}",
         lambda: part.table(bench, found),
         standalone,
-        share.load_code(bench) + _code(found, asked),
+        share.load_code(bench) + _code(bench, found, asked),
         arrays=lambda: _arrays(found),
     )
 
@@ -90,9 +90,12 @@ def _said(part: "parts.Part", left_over: float) -> str:
     return f"{part.adds_up} Here up to {left_over:.3f} logits are not in these parts: interventions changed what they add up to."
 
 
-def _code(found: "LogitAttribution", asked: answer.Answer) -> str:
-    foil = "" if asked.foil_text is None else f", foil={asked.foil_text!r}"
-    return f"hookscope.logit_attribution(model, prompt, {asked.answer_text!r}{foil}, pos={found.pos})"
+def _code(bench: Bench, found: "LogitAttribution", asked: answer.Answer) -> str:
+    wanted = answer.spelled(bench, asked.answer, asked.answer_text)
+    foil = ""
+    if asked.foil is not None and asked.foil_text is not None:
+        foil = f", foil={answer.spelled(bench, asked.foil, asked.foil_text)}"
+    return f"hookscope.logit_attribution(model, prompt, {wanted}{foil}, pos={found.pos})"
 
 
 def _arrays(found: "LogitAttribution") -> dict[str, Any]:

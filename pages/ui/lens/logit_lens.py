@@ -62,7 +62,7 @@ def show(state: UrlState, bench: Bench) -> None:
     )  # fmt: skip
     with st.expander("How to read this"):
         st.markdown(_HOW_TO_READ)
-    text = f", token={token.answer_text!r}" if token else ""
+    text = f", token={answer.spelled(bench, token.answer, token.answer_text)}" if token else ""
     share.show_downloads(
         "logit-lens",
         lambda: tables.lens_table(bench.tokenised, found),
