@@ -12,7 +12,7 @@ help:
 	@echo "make run          set up, fetch the default model once, start the dashboard on 127.0.0.1:$(PORT)"
 	@echo "make test         set up, fetch the default model once, run every test"
 	@echo "make check        ruff and pyright"
-	@echo "make bench        every benchmark; bench-start, bench-attention, bench-response: one of them"
+	@echo "make bench        every benchmark; bench-start, -attention, -response, -patching: one of them"
 	@echo "make dev          like run, and watches the files"
 
 $(VENV)/.run: requirements.txt constraints.txt
@@ -44,7 +44,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 
-bench: bench-start bench-attention bench-response
+bench: bench-start bench-attention bench-response bench-patching
 
 bench-%: $(VENV)/.dev
 	$(BIN)/python -m interp_core fetch

@@ -17,6 +17,7 @@ from hookscope.attention import (
     show_heads,
     similar_heads,
 )
+from hookscope.changes import ablate_each, compare, patch
 from hookscope.lens import (
     head_writes,
     logit_attribution,
@@ -26,7 +27,7 @@ from hookscope.lens import (
     show_logit_attribution,
     show_logit_lens,
 )
-from hookscope.models import load, open_run
+from hookscope.models import intervene, load, open_run
 from hookscope.prompts import show_prompt
 from hookscope.values import show_top_k, show_values
 from interp_core.generation import Sampling
@@ -35,12 +36,16 @@ from interp_core.prompts import Prompt
 __all__ = [
     "Prompt",
     "Sampling",
+    "ablate_each",
+    "compare",
     "head_scores",
     "head_writes",
+    "intervene",
     "load",
     "logit_attribution",
     "logit_lens",
     "open_run",
+    "patch",
     "query_key",
     "residual_stream",
     "search_heads",

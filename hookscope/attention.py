@@ -1,11 +1,12 @@
 """Attention in a notebook: the calls behind every view of the dashboard's attention page."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from hookscope.models import tokenised
+from hookscope.models import Asked, run_of, tokenised
 from interp_core.attention import LivePatterns, layer_patterns
 from interp_core.attention_aggregates import Aggregate, aggregate_attention
 from interp_core.attention_survey import AttentionSurvey, survey_attention, survey_saved
@@ -16,14 +17,12 @@ from interp_core.jobs import finish
 from interp_core.models import LoadedModel
 from interp_core.pattern_search import KnownPattern, PatternSearch, drawn_cells, known_cells
 from interp_core.pattern_search import search_heads as _search_heads
-from interp_core.prompts import Prompt
 from interp_core.query_key import QueryKey
 from interp_core.query_key import query_key as _query_key
 from interp_core.repeated_tokens import score_repeated_tokens
 from interp_core.saved_runs import SavedRun
 from interp_core.similar_heads import HeadSimilarity, compare_heads
 from interp_core.tokens import Tokenised, extended
-from interp_core.types import Run
 from interp_views.attention import (
     MOST_EXACT,
     AttentionView,
@@ -54,7 +53,7 @@ class _Looked(NamedTuple):
         return layer_patterns(self.patterns.loaded, self.patterns.run, self.survey.inputs, layer)
 
 
-def _look(source: Source, prompt: Prompt | str | None) -> _Looked:
+def _look(source: Source, prompt: Asked | None) -> _Looked:
     if isinstance(source, SavedRun):
         return _Looked(source.facts.tokenised, source, survey_saved(source, source.value_norms()))
     patterns, tokens = _patterns(source, prompt)
@@ -66,18 +65,18 @@ def _windows(source: Source) -> tuple[int, ...]:
     return (source.facts.card if isinstance(source, SavedRun) else source.card).windows
 
 
-def _patterns(source: Source, prompt: Prompt | str | None) -> tuple[LivePatterns | SavedRun, Tokenised]:
+def _patterns(source: Source, prompt: Asked | None) -> tuple[LivePatterns | SavedRun, Tokenised]:
     if isinstance(source, SavedRun):
         return source, source.facts.tokenised
     if prompt is None:
         raise InterpError("A model needs a prompt to run. Give one as the second argument.")
     tokens = tokenised(source, prompt)
-    return LivePatterns(source, Run(source.spec, tokens.ids)), tokens
+    return LivePatterns(source, run_of(source, prompt)), tokens
 
 
 def show_attention(
     source: Source,
-    prompt: Prompt | str | None = None,
+    prompt: Asked | None = None,
     *,
     layer: int,
     head: int | None = None,
@@ -101,7 +100,7 @@ def show_attention(
     return Component.load("attention").notebook(attention_payload(view), f"Attention, layer {layer}", parts=parts)
 
 
-def show_heads(source: Source, prompt: Prompt | str | None = None) -> NotebookPicture:
+def show_heads(source: Source, prompt: Asked | None = None) -> NotebookPicture:
     """Every head of every layer, small; a click shows one large. Costs one forward pass."""
     looked = _look(source, prompt)
     tokens, survey = looked.tokens, looked.survey
@@ -114,7 +113,7 @@ def show_heads(source: Source, prompt: Prompt | str | None = None) -> NotebookPi
 
 def show_generated(
     source: Source,
-    prompt: Prompt | str | None = None,
+    prompt: Asked | None = None,
     *,
     sampling: Sampling = _GREEDY,
     how: Aggregate = "head",
@@ -136,7 +135,7 @@ def show_generated(
     else:
         made = finish(generate(patterns.loaded, patterns.run, sampling))
         before = extended(before, made.ids, made.str_tokens)
-        patterns = LivePatterns(patterns.loaded, Run(patterns.loaded.spec, before.ids))
+        patterns = LivePatterns(patterns.loaded, replace(patterns.run, tokens=before.ids))
     rows = aggregate_attention(patterns, how, layer, head)[n_prompt - 1 :]
     view = GeneratedView(before.str_tokens, before.special, n_prompt, np.ascontiguousarray(rows), how, "generated")
     settings = generated_selection("generated", row=row, power=power, cutoff=cutoff, ignore=ignore)
@@ -145,7 +144,7 @@ def show_generated(
     )
 
 
-def head_scores(source: Source, prompt: Prompt | str | None = None) -> HeadScores:
+def head_scores(source: Source, prompt: Asked | None = None) -> HeadScores:
     """Every score of every head: on a prompt or a saved run; of a model without a prompt, on repeated random tokens."""
     if isinstance(source, LoadedModel) and prompt is None:
         return finish(score_repeated_tokens(source))
@@ -153,7 +152,7 @@ def head_scores(source: Source, prompt: Prompt | str | None = None) -> HeadScore
 
 
 def similar_heads(
-    source: Source, prompt: Prompt | str | None = None, *, layer: int, head: int, count: int = 10
+    source: Source, prompt: Asked | None = None, *, layer: int, head: int, count: int = 10
 ) -> list[tuple[int, int, float]]:
     """The heads that attend most like one: layer, head, and similarity from 0 to 1."""
     patterns, _ = _patterns(source, prompt)
@@ -168,7 +167,7 @@ def similar_heads(
 
 def search_heads(
     source: Source,
-    prompt: Prompt | str | None = None,
+    prompt: Asked | None = None,
     pattern: KnownPattern = "after_same_token",
     *,
     cells: tuple[tuple[int, int], ...] = (),
@@ -179,7 +178,7 @@ def search_heads(
     return _search_heads(patterns, wanted)
 
 
-def query_key(model: LoadedModel, prompt: Prompt | str, *, layer: int, head: int, query: int) -> QueryKey:
+def query_key(model: LoadedModel, prompt: Asked, *, layer: int, head: int, query: int) -> QueryKey:
     """The query and the keys behind one head's scores at one position."""
     looked = _look(model, prompt)
     assert isinstance(looked.patterns, LivePatterns) and looked.survey.inputs is not None

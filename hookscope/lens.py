@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hookscope.models import tokenised
+from hookscope.models import Asked, run_of, tokenised
 from interp_core.answers import single_token
 from interp_core.errors import MetricError
 from interp_core.head_writes import HeadWrites, read_head_writes
@@ -10,27 +10,25 @@ from interp_core.jobs import finish
 from interp_core.logit_attribution import LogitAttribution, attribute_logit
 from interp_core.logit_lens import LogitLens, read_logit_lens
 from interp_core.models import LoadedModel
-from interp_core.prompts import Prompt
 from interp_core.readout import LensNorm
 from interp_core.residual_stream import ResidualStream, read_residual_stream
-from interp_core.types import Run
 from interp_views.component import Component, NotebookPicture
 from interp_views.head_map import HeadMapView, head_map_payload
 from interp_views.position_map import CellWords, PositionMapView, position_map_payload
 
 
 def logit_lens(
-    model: LoadedModel, prompt: Prompt | str, *, norm: LensNorm = "recomputed", token: str | int | None = None
+    model: LoadedModel, prompt: Asked, *, norm: LensNorm = "recomputed", token: str | int | None = None
 ) -> LogitLens:
     """What every layer's stream says when it is read out there; a token, by text or id, also gets rank and probability.
 
     Costs a forward pass, and an unembedding of every position for every layer.
     """
     chosen = None if token is None else _id(model, token, "token")
-    return finish(read_logit_lens(model, _run(model, prompt), norm=norm, token=chosen))
+    return finish(read_logit_lens(model, run_of(model, prompt), norm=norm, token=chosen))
 
 
-def show_logit_lens(model: LoadedModel, prompt: Prompt | str, *, norm: LensNorm = "recomputed") -> NotebookPicture:
+def show_logit_lens(model: LoadedModel, prompt: Asked, *, norm: LensNorm = "recomputed") -> NotebookPicture:
     """The likeliest token of every layer and position."""
     tokens, found = tokenised(model, prompt), logit_lens(model, prompt, norm=norm)
     rows = (*map(str, range(model.card.n_layers)), "final")
@@ -41,14 +39,14 @@ def show_logit_lens(model: LoadedModel, prompt: Prompt | str, *, norm: LensNorm 
     return Component.load("position_map").notebook(position_map_payload(view), "Logit lens")
 
 
-def residual_stream(model: LoadedModel, prompt: Prompt | str, *, pos: int | None = None) -> ResidualStream:
+def residual_stream(model: LoadedModel, prompt: Asked, *, pos: int | None = None) -> ResidualStream:
     """Norms and cosines of the residual stream; cosines between layers at `pos`, or averaged. Costs a forward pass."""
-    return read_residual_stream(model, _run(model, prompt), pos=pos)
+    return read_residual_stream(model, run_of(model, prompt), pos=pos)
 
 
 def logit_attribution(
     model: LoadedModel,
-    prompt: Prompt | str,
+    prompt: Asked,
     answer: str | int,
     *,
     foil: str | int | None = None,
@@ -60,12 +58,12 @@ def logit_attribution(
     """
     wanted = _id(model, answer, "answer")
     other = None if foil is None else _id(model, foil, "foil")
-    return attribute_logit(model, _run(model, prompt), wanted, other, pos=pos)
+    return attribute_logit(model, run_of(model, prompt), wanted, other, pos=pos)
 
 
 def show_logit_attribution(
     model: LoadedModel,
-    prompt: Prompt | str,
+    prompt: Asked,
     answer: str | int,
     *,
     foil: str | int | None = None,
@@ -79,12 +77,12 @@ def show_logit_attribution(
     return Component.load("head_map").notebook(head_map_payload(view), f"{name} by head")
 
 
-def head_writes(model: LoadedModel, prompt: Prompt | str, *, pos: int | None = None) -> HeadWrites:
+def head_writes(model: LoadedModel, prompt: Asked, *, pos: int | None = None) -> HeadWrites:
     """The tokens that every head promotes and suppresses at a position, the last by default. Costs a forward pass."""
-    return finish(read_head_writes(model, _run(model, prompt), pos=pos))
+    return finish(read_head_writes(model, run_of(model, prompt), pos=pos))
 
 
-def show_head_writes(model: LoadedModel, prompt: Prompt | str, *, pos: int | None = None) -> NotebookPicture:
+def show_head_writes(model: LoadedModel, prompt: Asked, *, pos: int | None = None) -> NotebookPicture:
     """The token that every head promotes most."""
     found = head_writes(model, prompt, pos=pos)
     most = max(float(np.nanmax(np.abs(found.promoted))), 1e-6)
@@ -97,10 +95,6 @@ def show_head_writes(model: LoadedModel, prompt: Prompt | str, *, pos: int | Non
         ),
     )  # fmt: skip
     return Component.load("position_map").notebook(position_map_payload(view), "What heads write")
-
-
-def _run(model: LoadedModel, prompt: Prompt | str) -> Run:
-    return Run(model.spec, tokenised(model, prompt).ids)
 
 
 def _id(model: LoadedModel, token: str | int, what: str) -> int:

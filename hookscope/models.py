@@ -1,13 +1,16 @@
 """From a name to a model, and from a folder to a saved run."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from interp_core.edits import fitted
+from interp_core.interventions import Intervention
 from interp_core.models import LoadedModel, find_folder, load_model
 from interp_core.prompts import Prompt
 from interp_core.saved_runs import SavedRun
 from interp_core.saved_runs import open_run as _open_run
 from interp_core.tokens import Tokenised
-from interp_core.types import Dtype, ModelSpec, Processing
+from interp_core.types import Dtype, ModelSpec, Processing, Run
 
 
 def load(
@@ -31,6 +34,43 @@ def open_run(folder: str | Path) -> SavedRun:
     return _open_run(Path(folder))
 
 
-def tokenised(model: LoadedModel, prompt: Prompt | str) -> Tokenised:
-    """A prompt, or its text, as the model sees it."""
-    return model.tokenizer.tokenise(Prompt(prompt) if isinstance(prompt, str) else prompt)
+@dataclass(frozen=True)
+class Intervened:
+    """A prompt and what is changed in the forward pass; taken wherever a prompt is."""
+
+    prompt: Prompt
+    interventions: tuple[Intervention, ...]
+
+
+Asked = Prompt | str | Intervened
+"""A prompt, its text, or a prompt under interventions."""
+
+
+def intervene(prompt: Prompt | str, *interventions: Intervention | str) -> Intervened:
+    """A prompt under interventions, each written as in the dashboard, such as `"zero z L18 H6"`.
+
+    Raises:
+        InterventionError: One cannot be read.
+    """
+    read = tuple(Intervention.parse(one) if isinstance(one, str) else one.checked() for one in interventions)
+    return Intervened(_as_prompt(prompt), read)
+
+
+def tokenised(model: LoadedModel, asked: Asked) -> Tokenised:
+    """A prompt as the model sees it."""
+    return model.tokenizer.tokenise(asked.prompt if isinstance(asked, Intervened) else _as_prompt(asked))
+
+
+def run_of(model: LoadedModel, asked: Asked) -> Run:
+    """What techniques take.
+
+    Raises:
+        InterpError: An intervention does not fit the model or the prompt.
+    """
+    ids = tokenised(model, asked).ids
+    specs = asked.interventions if isinstance(asked, Intervened) else ()
+    return Run(model.spec, ids, fitted(model, specs, ids))
+
+
+def _as_prompt(prompt: Prompt | str) -> Prompt:
+    return Prompt(prompt) if isinstance(prompt, str) else prompt

@@ -2,19 +2,17 @@
 
 import numpy as np
 
-from hookscope.models import tokenised
+from hookscope.models import Asked, run_of, tokenised
 from interp_core.models import LoadedModel
 from interp_core.predictions import predict
-from interp_core.prompts import Prompt
-from interp_core.types import Run
 from interp_views.component import Component, NotebookPicture
 from interp_views.prompt_view import PromptView, prompt_payload
 
 
-def show_prompt(model: LoadedModel, prompt: Prompt | str) -> NotebookPicture:
+def show_prompt(model: LoadedModel, prompt: Asked) -> NotebookPicture:
     """Loss and predictions at every position of a prompt. Costs one forward pass."""
     tokens = tokenised(model, prompt)
-    found = predict(model, Run(model.spec, tokens.ids))
+    found = predict(model, run_of(model, prompt))
     view = PromptView(
         tokens=tokens.str_tokens,
         ids=np.asarray(tokens.ids, np.int64),

@@ -107,6 +107,7 @@ def patch_sweep(
     *,
     read: int | None = None,
     budget: int = BUDGET,
+    preview: bool = True,
 ) -> Generator[Progress, None, PatchingSweep]:
     """Patch every cell of a plan, yielding the `PatchingSweep` so far: first the gradient's preview, then exact cells.
 
@@ -119,15 +120,16 @@ def patch_sweep(
         plan: What is patched.
         read: Position whose next-token logits are scored; None for the last.
         budget: Rows times positions that one pass may hold.
+        preview: Whether the gradient's estimate comes first.
 
     Raises:
         InterpError: The pair, the metric or the plan does not fit.
         MemoryLimitError: The runs would not fit.
     """
     sweep = _Sweep(loaded, pair, metric.checked(), plan, read)
-    preview = sweep.preview() if metric.has_gradient else None
-    made = sweep.empty(preview)
-    yield Progress(0.0, "gradient preview" if preview is not None else "both runs", made)
+    guessed = sweep.preview() if preview and metric.has_gradient else None
+    made = sweep.empty(guessed)
+    yield Progress(0.0, "gradient preview" if guessed is not None else "both runs", made)
     done = int(made.exact.sum())
     for indices, scores in sweep.run(budget):
         made = replace(made, score=made.score.copy(), exact=made.exact.copy())

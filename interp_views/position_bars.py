@@ -1,4 +1,4 @@
-"""Bars over the positions of a prompt: one series beside another."""
+"""Bars over the positions of a prompt, one series beside another; and over layers."""
 
 from collections.abc import Mapping
 
@@ -40,6 +40,15 @@ def position_bars(
         title=title, barmode="group", height=360, margin={"l": 10, "r": 10, "t": 50, "b": 10},
         legend={"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"},
     )  # fmt: skip
+    return figure
+
+
+def layer_bars(values: Float[np.ndarray, " layer"], *, title: str) -> go.Figure:
+    """One bar for each layer; NaN leaves a gap. `title` names the values and their unit."""
+    figure = go.Figure(go.Bar(x=np.arange(len(values)), y=values, hovertemplate="layer %{x}: %{y:.4f}<extra></extra>"))
+    figure.update_xaxes(title="layer")
+    figure.update_yaxes(title=title)
+    figure.update_layout(height=360, margin={"l": 10, "r": 10, "t": 20, "b": 10})
     return figure
 
 

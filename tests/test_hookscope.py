@@ -81,3 +81,23 @@ def test_a_prompt_may_say_how_it_becomes_tokens(model):
 def test_a_model_that_is_not_there_is_said_so(tiny_folders):
     with pytest.raises(InterpError, match="There is no folder"):
         hookscope.load("folder:nothing")
+
+
+def test_a_prompt_under_interventions_is_taken_wherever_a_prompt_is(model):
+    plain, changed = hookscope.Prompt(TEXT), hookscope.intervene(TEXT, "zero z L1 H2", "scale mlp_out L0 x2")
+    assert hookscope.show_prompt(model, plain)._repr_html_() != hookscope.show_prompt(model, changed)._repr_html_()
+    scores = [hookscope.head_scores(model, prompt).values for prompt in (plain, changed)]
+    assert not np.array_equal(*scores, equal_nan=True)
+    assert hookscope.compare(model, changed).kl.max() > 0
+    lens = [hookscope.logit_lens(model, prompt) for prompt in (plain, changed)]
+    assert not np.array_equal(lens[0].entropy, lens[1].entropy)
+
+
+def test_sweeps_in_a_notebook_are_those_of_the_pages(model):
+    made = hookscope.ablate_each(model, TEXT, part="mlp")
+    changed = hookscope.intervene(TEXT, "zero mlp_out L1")
+    assert made.score[1] == pytest.approx(hookscope.compare(model, changed).kl[-1], abs=1e-4)
+    answers, foils = ([model.tokenizer.str_tokens([index])[0]] for index in (40, 41))
+    sweep = hookscope.patch(model, TEXT + " a", TEXT + " b", "z", by_position=False, answers=answers, foils=foils)
+    assert sweep.complete
+    assert sweep.score.shape == (3, 4)

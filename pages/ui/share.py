@@ -96,5 +96,12 @@ def load_code(bench: Bench) -> str:
     return (
         "import hookscope\n\n"
         f"model = hookscope.load({arguments})\n"
-        f"prompt = hookscope.Prompt({prompt.text!r}{switches})\n"
+        f"prompt = hookscope.Prompt({prompt.text!r}{switches})\n" + _intervene(bench)
     )
+
+
+def _intervene(bench: Bench) -> str:
+    if not bench.run.interventions:
+        return ""
+    texts = ", ".join(repr(spec.text) for spec in bench.run.interventions)
+    return f"prompt = hookscope.intervene(prompt, {texts})\n"

@@ -1,10 +1,9 @@
 """The interventions in force: what the model says under them, beside what it says without."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from interp_views.position_bars import position_bars
@@ -94,7 +93,7 @@ def _table(found: "Comparison", str_tokens: tuple[str, ...]) -> pd.DataFrame:
     )
 
 
-def _loss_figure(found: "Comparison", str_tokens: tuple[str, ...]) -> go.Figure:
+def _loss_figure(found: "Comparison", str_tokens: tuple[str, ...]) -> Any:
     return position_bars(
         str_tokens, {"clean": found.clean_loss, "changed": found.changed_loss}, title="Loss of each token", unit="nats"
     )

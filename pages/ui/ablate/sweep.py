@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from interp_core.errors import JobCancelledError
 from interp_core.interventions import Intervention
 from interp_views.component import Component
 from interp_views.head_map import HeadMapView, head_map_payload, head_map_selection
+from interp_views.position_bars import layer_bars
 from pages.ui import answers, cached, interventions, share
 from pages.ui.bench import Bench
 from pages.ui.markdown import plain
@@ -119,14 +119,8 @@ def _select(state: UrlState, bench: Bench, value: dict[str, Any]) -> None:
         state.set("head", head)
 
 
-def _bars(made: "AblationSweep") -> go.Figure:
-    figure = go.Figure(
-        go.Bar(x=np.arange(len(made.effect)), y=made.effect, hovertemplate="layer %{x}: %{y:.4f}<extra></extra>")
-    )
-    figure.update_xaxes(title="layer")
-    figure.update_yaxes(title=f"change by ablation ({made.unit})")
-    figure.update_layout(height=360, margin={"l": 10, "r": 10, "t": 20, "b": 10})
-    return figure
+def _bars(made: "AblationSweep") -> Any:
+    return layer_bars(made.effect, title=f"change by ablation ({made.unit})")
 
 
 def _chosen(state: UrlState, plan: "AblationPlan") -> tuple[Intervention, ...]:

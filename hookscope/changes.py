@@ -1,0 +1,77 @@
+"""Ablation and patching in a notebook."""
+
+from collections.abc import Sequence
+
+from hookscope.models import Asked, Intervened, run_of
+from interp_core.ablation import AblatedPart, AblationKind, AblationPlan, AblationSweep
+from interp_core.ablation import ablate_each as _ablate_each
+from interp_core.answers import single_token
+from interp_core.comparison import Comparison, compare_runs
+from interp_core.jobs import finish
+from interp_core.metrics import Metric, MetricKind
+from interp_core.models import LoadedModel
+from interp_core.patching import Direction, PatchingSweep, SweepPlan, SweepSite, patch_sweep
+from interp_core.prompt_pairs import PromptPair
+from interp_core.types import Run
+
+
+def compare(model: LoadedModel, prompt: Intervened) -> Comparison:
+    """What a prompt's interventions change in what the model says, position by position.
+
+    Raises:
+        InterpError: An intervention does not fit.
+    """
+    changed = run_of(model, prompt)
+    return compare_runs(model, Run(changed.model, changed.tokens), changed)
+
+
+def ablate_each(
+    model: LoadedModel,
+    prompt: Asked,
+    *,
+    part: AblatedPart = "head",
+    kind: AblationKind = "zero",
+    references: Sequence[str] = (),
+    seed: int = 0,
+    metric: MetricKind = "kl",
+    answers: Sequence[str] = (),
+    foils: Sequence[str] = (),
+) -> AblationSweep:
+    """The metric with every head, MLP or layer ablated in turn; see `interp_core.ablation`.
+
+    Raises:
+        InterpError: An answer is not one token, or something does not fit.
+    """
+    plan = AblationPlan(part, kind, tuple(references), seed)
+    return finish(_ablate_each(model, run_of(model, prompt), _metric(model, metric, answers, foils), plan))
+
+
+def patch(
+    model: LoadedModel,
+    clean: Asked,
+    corrupted: Asked,
+    site: SweepSite = "resid_pre",
+    *,
+    by_position: bool = True,
+    layer: int | None = None,
+    direction: Direction = "denoising",
+    metric: MetricKind = "logit_difference",
+    answers: Sequence[str] = (),
+    foils: Sequence[str] = (),
+) -> PatchingSweep:
+    """Patch every activation of a kind from one prompt's run into the other's; see `interp_core.patching`.
+
+    Raises:
+        InterpError: The prompts cannot be compared, an answer is not one token, or something does not fit.
+    """
+    pair = PromptPair(run_of(model, clean), run_of(model, corrupted))
+    plan = SweepPlan(site, by_position, layer, direction)
+    return finish(patch_sweep(model, pair, _metric(model, metric, answers, foils), plan))
+
+
+def _metric(model: LoadedModel, kind: MetricKind, answers: Sequence[str], foils: Sequence[str]) -> Metric:
+    read = [
+        tuple(single_token(model.tokenizer, text, what) for text in texts)
+        for texts, what in ((answers, "answer"), (foils, "foil"))
+    ]
+    return Metric(kind, *read).checked()
