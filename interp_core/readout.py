@@ -61,7 +61,8 @@ class Readout:
     def uncapped(self, normed: Float[Tensor, "pos d_model"], first: int = 0) -> Float[Tensor, "pos d_vocab"]:
         """Logits before the soft cap."""
         with self.model.hooks(fwd_hooks=as_hooks(self.edits, first)):
-            return self.model.unembed(normed[None])[0].float() * self.factor
+            logits = self.model.unembed(normed[None])[0].float()
+        return logits if self.factor == 1 else logits * self.factor
 
     def logits(self, normed: Float[Tensor, "pos d_model"], first: int = 0) -> Float[Tensor, "pos d_vocab"]:
         """Logits as the model gives them."""
