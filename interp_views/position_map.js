@@ -44,7 +44,8 @@ class PositionMap {
     const size = `${header.rows.length} rows (${header.row_name}) down, ${header.tokens.length} positions across`;
     this.scroller.setAttribute("aria-label", `${header.name}, ${header.unit}: ${size}. Arrows move, Enter selects a cell.`);
     this.offerWriting();
-    this.scale.replaceChildren(this.legend(), ...this.notes());
+    this.more = el("span", {}, `${header.tokens.length} columns: scroll sideways for the rest ↔`);
+    this.scale.replaceChildren(this.legend(), ...this.notes(), this.more);
   }
 
   // What stands in the cells: words where there are some, unless the reader has chosen otherwise.
@@ -116,6 +117,7 @@ class PositionMap {
   paint(colours) {
     this.cells.measure(this.header, this.root.clientWidth, this.chosen);
     Object.assign(this.plot.style, { width: `${this.cells.width}px`, height: `${this.cells.height}px` });
+    this.more.hidden = this.cells.width <= this.root.clientWidth;
     if (this.mustShow) this.scrollTo(this.mustShow);
     this.mustShow = null;
     const marks = [[this.selected, colours.selected], [this.pointed, colours.ink]];

@@ -160,6 +160,12 @@ def test_an_intervention_on_heads_is_said_where_positions_no_longer_add_up(visit
     assert "interventions changed what they add up to" in words(app)
 
 
+def test_what_a_short_number_format_rounds_away_is_said(visit):
+    app = visit("lens", prompt=REPEATS, view="attribution", dtype="bfloat16")
+    assert "bfloat16 rounds" in words(app)
+    assert not app.exception
+
+
 @pytest.mark.parametrize("side", ["promoted", "suppressed"])
 def test_what_a_held_head_writes_is_a_table(visit, side):
     app = visit("lens", prompt=REPEATS, view="heads", side=side, layer="1", head="2")

@@ -214,6 +214,31 @@ def test_the_last_cell_of_a_large_map_can_be_reached_and_clicked(browser, shape,
 
 
 @pytest.mark.browser
+def test_a_selection_out_of_sight_is_brought_into_view_once(browser):
+    large = {
+        "values": np.zeros((2, 500), np.float32), "rows": ("0", "1"), "tokens": (" t",) * 500, "special": (False,) * 500,
+    }  # fmt: skip
+    with stage(browser, "position_map", payload(**large), position_map_selection("a", row=1, pos=400)) as page:
+        grid = page.get_by_test_id("position-map")
+        expect(page.get_by_test_id("position-map-readout")).to_contain_text("layer 1 · 400: ·t")
+        page.wait_for_timeout(100)
+        assert grid.evaluate("(node) => node.scrollLeft") > 2000
+        grid.evaluate("(node) => node.scrollTo(0, 0)")
+        page.wait_for_timeout(200)
+        assert grid.evaluate("(node) => node.scrollLeft") == 0
+
+
+@pytest.mark.browser
+def test_columns_that_are_no_positions_have_no_numbers(browser):
+    heads = {"tokens": ("H0", "H1", "H2", "H3"), "numbered": False, "written": "values"}
+    with stage(browser, "position_map", payload(**heads)) as page:
+        page.get_by_test_id("position-map").hover(position=middle(page, 1, 2))
+        expect(page.get_by_test_id("position-map-readout")).to_have_text("layer 1 · H2 · 0.55 probability")
+        expect(page.get_by_test_id("position-map-write-values")).to_have_attribute("aria-pressed", "true")
+        expect(page.get_by_text("scroll sideways")).to_be_hidden()
+
+
+@pytest.mark.browser
 def test_by_keyboard_a_cell_comes_into_view(browser):
     shape = (2, 500)
     large = {
@@ -224,6 +249,7 @@ def test_by_keyboard_a_cell_comes_into_view(browser):
         grid.focus()
         page.keyboard.press("End")
         expect(page.get_by_test_id("position-map-readout")).to_contain_text("499: ·t")
+        expect(page.get_by_text("500 columns: scroll sideways for the rest")).to_be_visible()
         assert grid.evaluate("(node) => node.scrollLeft + node.clientWidth >= node.scrollWidth - 12")
         page.keyboard.press("Home")
         assert grid.evaluate("(node) => node.scrollLeft") == 0

@@ -48,7 +48,7 @@ def show(state: UrlState, bench: Bench) -> None:
             "cannot be split that far. Choose components."
         )
     standalone = part.show(state, bench, found, asked)
-    st.caption(_said(part, left_over))
+    st.caption(_said(bench, part, left_over))
     with st.expander("How to read this"):
         st.markdown(_HOW_TO_READ)
     share.show_downloads(
@@ -84,10 +84,13 @@ def _show_sum(bench: Bench, found: "LogitAttribution") -> None:
         )
 
 
-def _said(part: "parts.Part", left_over: float) -> str:
+def _said(bench: Bench, part: "parts.Part", left_over: float) -> str:
     if left_over <= _SHOWN_REMAINDER:
         return f"{part.adds_up} The largest difference is {left_over:.0e} logits."
-    return f"{part.adds_up} Here up to {left_over:.3f} logits are not in these parts: interventions changed what they add up to."
+    why = f"{bench.card.dtype} rounds"
+    if bench.run.interventions:
+        why = "interventions changed what they add up to"
+    return f"{part.adds_up} Here up to {left_over:.3f} logits are not in these parts: {why}."
 
 
 def _code(bench: Bench, found: "LogitAttribution", asked: answer.Answer) -> str:

@@ -82,15 +82,16 @@ def _show_heads(state: UrlState, bench: Bench, found: "LogitAttribution", asked:
         parts=[head_map_selection(name, layer=state["layer"] if held else None, head=state["head"])],
         events={"open": lambda value: select_head(state, bench, value.get("layer"), value.get("head"))},
     )  # fmt: skip
+    if not held:
+        st.caption("Click a head to see from which tokens its share comes.")
     _show_sources_of_head(state, bench, found)
     return lambda: Component.load("head_map").standalone(payload, share.title(bench, f"Share of {asked.name} by head"))
 
 
 def _show_sources_of_head(state: UrlState, bench: Bench, found: "LogitAttribution") -> None:
-    """What the held head reads from each position."""
+    """What the held head, if one is, reads from each position."""
     layer, head = state["layer"], state["head"]
     if head is None:
-        st.caption("Click a head to see from which tokens its share comes.")
         return
     tokens, end = bench.tokenised, found.pos + 1
     view = SignedTextView(
