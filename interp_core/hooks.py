@@ -25,6 +25,9 @@ class HookedModel(Protocol):
     """Shapes: `n_layers`, `n_heads`, `d_model`, `d_vocab`, `n_ctx`."""
     blocks: Any
     """The layers, callable one by one."""
+    ln_final: Any
+    """The norm before the unembedding."""
+    unembed: Any
 
     def __call__(self, input: Tensor, /, **options: Any) -> Any: ...
 
