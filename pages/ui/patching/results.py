@@ -188,7 +188,7 @@ def _position_map(state: UrlState, bench: Bench, shown: _Shown) -> bytes:
     picture(
         "position_map", payload, key="picture.patching.positions",
         parts=[position_map_selection(about, row=state["layer"] if state["pos"] is not None else None, pos=state["pos"])],
-        events={"select": lambda value: _select(state, value.get("row"), pos=value.get("pos"))},
+        events={"open": lambda value: _select(state, value.get("row"), pos=value.get("pos"))},
     )  # fmt: skip
     return payload
 
