@@ -146,7 +146,7 @@ def _replacements(
     }
     for point in points:
         for layer in point.layers:
-            sources.want(spec[point.name], point.hook(layer))
+            sources.want(spec[point.name], point, layer)
     return {
         (point.name, layer): resolved(sources, spec[point.name], point, layer)
         for point in points

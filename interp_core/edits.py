@@ -16,7 +16,7 @@ from interp_core.hook_points import HookPoint, point_named
 from interp_core.hooks import Hook, resid_mid_hooks
 from interp_core.interventions import Intervention, fit_to_model
 from interp_core.models import LoadedModel
-from interp_core.sources import SourceRuns
+from interp_core.sources import SourceRuns, stored_vector
 from interp_core.types import Run
 
 _KEPT = 4
@@ -124,7 +124,7 @@ def _resolve(loaded: LoadedModel, run: Run) -> tuple[Edit, ...]:
         point = point_named(loaded.hook_points, fitted.point)
         layers = (None,) if not point.layers else point.layers if fitted.layers is None else fitted.layers
         for layer in layers:
-            sources.want(fitted, point.hook(layer))
+            sources.want(fitted, point, layer)
             wanted.append((fitted, point, layer))
     return tuple(resolved(sources, spec, point, layer) for spec, point, layer in wanted)
 
@@ -197,6 +197,8 @@ def fitted(
         if not spec.on:
             continue
         made.append(fit_to_model(spec, loaded.hook_points, loaded.card.n_layers))
+        if spec.vector:
+            stored_vector(spec, point_named(loaded.hook_points, spec.point))
         _check_positions(loaded, spec, len(tokens))
     return tuple(made)
 

@@ -2,18 +2,37 @@
 
 from collections import defaultdict
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
+from interp_core.devices import free_bytes
 from interp_core.errors import InterventionError
 from interp_core.hook_points import HookPoint
 from interp_core.hooks import forward
 from interp_core.interventions import Intervention
+from interp_core.memory import check_fits
 from interp_core.models import LoadedModel
 from interp_core.parity import probe_prompts
 from interp_core.prompts import Prompt
 from interp_core.steering import read_vector
-from interp_core.types import Run
+from interp_core.types import DTYPE_BYTES, Run
+
+
+def stored_vector(spec: Intervention, point: HookPoint) -> Float[np.ndarray, " width"]:
+    """The vector that an addition names.
+
+    Raises:
+        InterventionError: There is none by that name, or it is not as long as the hook point is wide.
+    """
+    stored = read_vector(spec.vector)
+    if stored.shape != (point.width,):
+        raise InterventionError(
+            f"{spec.label}: the vector {spec.vector!r} has shape {stored.shape} and {point.name} takes ({point.width},). "
+            "Pick another hook point or vector."
+        )
+    return stored
 
 
 class SourceRuns:
@@ -24,6 +43,8 @@ class SourceRuns:
         self._run = run
         self._wanted: dict[tuple[int, ...], set[str]] = defaultdict(set)
         self._kept: dict[tuple[int, ...], dict[str, Tensor]] = {}
+        self._cells = 0
+        """Numbers that all wanted activations hold together."""
         self.n_ctx = loaded.card.n_ctx
 
     @staticmethod
@@ -31,10 +52,12 @@ class SourceRuns:
         """A source prompt's tokens."""
         return loaded.tokenizer.tokenise(Prompt(text, prepend_bos=spec.bos)).ids
 
-    def want(self, spec: Intervention, name: str) -> None:
+    def want(self, spec: Intervention, point: HookPoint, layer: int | None) -> None:
         """Say that an activation of a spec's sources will be needed, before any is asked for."""
         for tokens in self._sources(spec):
-            self._wanted[tokens].add(name)
+            if point.hook(layer) not in self._wanted[tokens]:
+                self._wanted[tokens].add(point.hook(layer))
+                self._cells += max(1, point.n_heads) * len(tokens) * (point.width or len(tokens))
 
     def one(self, spec: Intervention, name: str) -> Tensor:
         """Of a freeze or patch: the activation on its source, `"1 ..."`."""
@@ -57,13 +80,7 @@ class SourceRuns:
     def vector(self, spec: Intervention, name: str, point: HookPoint) -> Tensor:
         """Of an addition: the stored vector, or the difference of the two prompts at their last tokens."""
         if spec.vector:
-            stored = torch.from_numpy(read_vector(spec.vector)).to(self._loaded.device)
-            if stored.shape != (point.width,):
-                raise InterventionError(
-                    f"{spec.label}: the vector {spec.vector!r} has shape {tuple(stored.shape)} and {point.name} takes "
-                    f"({point.width},). Pick another hook point or vector."
-                )
-            return stored
+            return torch.from_numpy(stored_vector(spec, point)).to(self._loaded.device)
         ends = [self._activation(tokens, name)[0, -1] for tokens in self._sources(spec)]
         return ends[0] - ends[1] if len(ends) == 2 else ends[0]
 
@@ -81,6 +98,10 @@ class SourceRuns:
     def _activation(self, tokens: tuple[int, ...], name: str) -> Tensor:
         if tokens not in self._kept:
             self._loaded.check_run(len(tokens))
+            needed = self._cells * DTYPE_BYTES[self._loaded.spec.dtype]
+            check_fits(
+                "Keeping what the interventions take from other runs", needed, free_bytes(self._loaded.card.device)
+            )
             names = sorted(self._wanted[tokens])
             self._kept[tokens] = forward(self._loaded.model, self._loaded.tokens(tokens), keep=names).kept
         return self._kept[tokens][name]

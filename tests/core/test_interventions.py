@@ -10,7 +10,7 @@ import torch
 
 from interp_core import steering
 from interp_core.edits import edits_of, fitted
-from interp_core.errors import InterpError, InterventionError, PromptPairError
+from interp_core.errors import InterpError, InterventionError, MemoryLimitError, PromptPairError
 from interp_core.generation import Sampling, generate
 from interp_core.hook_points import canonical_name
 from interp_core.hooks import forward
@@ -331,3 +331,9 @@ def test_a_file_that_holds_no_vector_is_refused(folders, name, content, sentence
 
 def test_lists_of_numbers_are_read():
     assert read_numbers("2-4, 7") == (2, 3, 4, 7)
+
+
+def test_what_an_intervention_would_keep_of_other_runs_must_fit(tiny, monkeypatch):
+    monkeypatch.setattr("interp_core.sources.free_bytes", lambda device: 1000)
+    with pytest.raises(MemoryLimitError, match="Keeping what the interventions take"):
+        edits_of(tiny, Run(tiny.spec, (*TOKENS, 7), (Intervention.parse("freeze pattern"),)))

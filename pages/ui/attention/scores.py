@@ -78,6 +78,8 @@ def _values(
             "Measured on BOS and 60 random tokens that come twice, 16 sequences with seed 0, over the queries of the second "
             "copy; it does not depend on the prompt."
         )
+        if bench.interventions:
+            note += " Interventions are not applied to it."
         return data.repeated_scores(bench).values, None, note
     prompts = batch.prompts_in_use()
     if not prompts:
