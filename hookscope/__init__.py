@@ -17,7 +17,7 @@ from hookscope.attention import (
     show_heads,
     similar_heads,
 )
-from hookscope.changes import ablate_each, compare, patch
+from hookscope.changes import ablate_each, compare, patch, patch_pairs, patch_paths
 from hookscope.lens import (
     head_writes,
     logit_attribution,
@@ -31,10 +31,14 @@ from hookscope.models import intervene, load, open_run
 from hookscope.prompts import show_prompt
 from hookscope.values import show_top_k, show_values
 from interp_core.generation import Sampling
+from interp_core.pair_sets import PairRow
+from interp_core.path_patching import Receiver
 from interp_core.prompts import Prompt
 
 __all__ = [
+    "PairRow",
     "Prompt",
+    "Receiver",
     "Sampling",
     "ablate_each",
     "compare",
@@ -46,6 +50,8 @@ __all__ = [
     "logit_lens",
     "open_run",
     "patch",
+    "patch_pairs",
+    "patch_paths",
     "query_key",
     "residual_stream",
     "search_heads",

@@ -1,6 +1,7 @@
 """Ablation and patching in a notebook."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from hookscope.models import Asked, Intervened, run_of
 from interp_core.ablation import AblatedPart, AblationKind, AblationPlan, AblationSweep
@@ -10,7 +11,11 @@ from interp_core.comparison import Comparison, compare_runs
 from interp_core.jobs import finish
 from interp_core.metrics import Metric, MetricKind
 from interp_core.models import LoadedModel
+from interp_core.pair_sets import PairRow, read_shipped, usable_pairs
+from interp_core.pair_sweeps import PairsSweep, sweep_pairs
 from interp_core.patching import Direction, PatchingSweep, SweepPlan, SweepSite, patch_sweep
+from interp_core.path_patching import PathPlan, PathSweep, Receiver
+from interp_core.path_patching import patch_paths as _patch_paths
 from interp_core.prompt_pairs import PromptPair
 from interp_core.types import Run
 
@@ -67,6 +72,50 @@ def patch(
     pair = PromptPair(run_of(model, clean), run_of(model, corrupted))
     plan = SweepPlan(site, by_position, layer, direction)
     return finish(patch_sweep(model, pair, _metric(model, metric, answers, foils), plan))
+
+
+def patch_pairs(
+    model: LoadedModel,
+    pairs: str | Sequence[PairRow],
+    site: SweepSite = "z",
+    *,
+    by_position: bool = False,
+    layer: int | None = None,
+    direction: Direction = "denoising",
+    metric: MetricKind = "logit_difference",
+) -> PairsSweep:
+    """The same sweep over many pairs, with mean and standard error: a set that ships, by name, or rows of your own.
+
+    Rows that cannot be used on this model are left out.
+
+    Raises:
+        InterpError: There is no such set, or none of its pairs can be used.
+    """
+    rows = read_shipped(pairs).rows if isinstance(pairs, str) else tuple(pairs)
+    usable, _ = usable_pairs(model.tokenizer, rows)
+    return finish(sweep_pairs(model, usable, metric, SweepPlan(site, by_position, layer, direction)))
+
+
+def patch_paths(
+    model: LoadedModel,
+    clean: Asked,
+    corrupted: Asked,
+    receivers: Sequence[Receiver] = (Receiver(),),
+    *,
+    mlps: Literal["recomputed", "frozen"] = "recomputed",
+    direction: Direction = "noising",
+    metric: MetricKind = "logit_difference",
+    answers: Sequence[str] = (),
+    foils: Sequence[str] = (),
+) -> PathSweep:
+    """Patch the paths from every head and MLP to the receivers; see `interp_core.path_patching`.
+
+    Raises:
+        InterpError: The prompts cannot be compared, an answer is not one token, or a receiver is not there.
+    """
+    pair = PromptPair(run_of(model, clean), run_of(model, corrupted))
+    plan = PathPlan(tuple(receivers), mlps, direction)
+    return finish(_patch_paths(model, pair, _metric(model, metric, answers, foils), plan))
 
 
 def _metric(model: LoadedModel, kind: MetricKind, answers: Sequence[str], foils: Sequence[str]) -> Metric:

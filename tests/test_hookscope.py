@@ -101,3 +101,17 @@ def test_sweeps_in_a_notebook_are_those_of_the_pages(model):
     sweep = hookscope.patch(model, TEXT + " a", TEXT + " b", "z", by_position=False, answers=answers, foils=foils)
     assert sweep.complete
     assert sweep.score.shape == (3, 4)
+
+
+def test_paths_and_pairs_in_a_notebook(model):
+    answers, foils = ([model.tokenizer.str_tokens([index])[0]] for index in (40, 41))
+    paths = hookscope.patch_paths(
+        model, TEXT + " a", TEXT + " b", [hookscope.Receiver("q", 2, 1)], answers=answers, foils=foils
+    )
+    assert paths.complete
+    assert paths.heads.shape == (3, 4)
+    rows = [hookscope.PairRow(TEXT + f" {a}", TEXT + f" {b}", *answers, *foils) for a, b in ("ab", "ba", "cd")]
+    made = hookscope.patch_pairs(model, rows)
+    assert made.effects.shape == (3, 3, 4)
+    with pytest.raises(InterpError, match="no pair set"):
+        hookscope.patch_pairs(model, "nothing")
