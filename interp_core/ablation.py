@@ -115,7 +115,7 @@ def ablate_each(
     exact = np.ones(shape, bool)
     exact[layers.numpy()] = False
     made = AblationSweep(plan, np.full(shape, np.nan, np.float32), exact, float(score(reference[None])[0]), metric.unit)
-    yield Progress(0.0, "plain run", made)
+    yield Progress(0.0, f"{len(layer):,} parts", made)
 
     def edits(at: int) -> dict[str, "functools.partial[Tensor]"]:
         return {
@@ -132,7 +132,7 @@ def ablate_each(
         made.score[place] = scores.float().cpu().numpy()
         made.exact[place] = True
         done += len(cells)
-        yield Progress(done / len(layer), f"{done:,} of {len(layer):,} ablations", made)
+        yield Progress(done / len(layer), f"{done:,} of {len(layer):,} parts", made)
     return made
 
 

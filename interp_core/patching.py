@@ -129,7 +129,7 @@ def patch_sweep(
     sweep = _Sweep(loaded, pair, metric.checked(), plan, read)
     guessed = sweep.preview() if preview and metric.has_gradient else None
     made = sweep.empty(guessed)
-    yield Progress(0.0, "gradient preview" if guessed is not None else "both runs", made)
+    yield Progress(0.0, f"{made.exact.size:,} cells", made)
     done = int(made.exact.sum())
     for indices, scores in sweep.run(budget):
         made = replace(made, score=made.score.copy(), exact=made.exact.copy())
@@ -137,7 +137,7 @@ def patch_sweep(
         made.score[flat] = scores.float().cpu().numpy()
         made.exact[flat] = True
         done += len(indices)
-        yield Progress(done / made.exact.size, f"{done:,} of {made.exact.size:,} patches", made)
+        yield Progress(done / made.exact.size, f"{done:,} of {made.exact.size:,} cells", made)
     return made
 
 

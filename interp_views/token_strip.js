@@ -14,7 +14,7 @@ class TokenStrip {
     this.text.show(header);
     this.text.spans.forEach((span, pos) => span.classList.toggle("is-prompt", pos < header.bold_until));
     this.text.node.style.setProperty("--lines", header.lines);
-    this.scale.replaceChildren(...(shade ? [colourScale("attention", "1", header.shade_label)] : []));
+    this.scale.replaceChildren(...(shade && header.shade_label ? [colourScale("attention", "1", header.shade_label)] : []));
   }
 
   choose(pos) {

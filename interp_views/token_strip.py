@@ -27,7 +27,7 @@ class StripView:
     shade: Float[np.ndarray, " pos"] | None = None
     """How strongly each token is tinted, 0 to 1; NaN for no tint."""
     shade_label: str = ""
-    """What the tint means, with its unit."""
+    """What the tint means, with its unit; empty where it only marks tokens, then no colour scale is drawn."""
     lines: int = 3
     """Height in lines of text; more tokens than that scroll."""
 

@@ -40,10 +40,10 @@ def show(state: UrlState, bench: Bench) -> None:
             )  # fmt: skip
         worst = int(np.argmax(found.kl))
         st.metric(
-            "Largest KL divergence", f"{found.kl[worst]:.3f} nats", f"after {_named(tokens.str_tokens, worst)}",
-            delta_color="off", border=True,
+            "Largest KL divergence", f"{found.kl[worst]:.4f} nats", f"after {_named(tokens.str_tokens, worst)}",
+            delta_color="off", delta_arrow="off", border=True,
         )  # fmt: skip
-    left, right = st.columns([3, 2])
+    left, right = st.columns(2)
     with left:
         st.plotly_chart(_loss_figure(found, tokens.str_tokens), width="stretch", key="ablate.loss")
     with right:

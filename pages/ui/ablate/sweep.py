@@ -50,12 +50,14 @@ def show(state: UrlState, bench: Bench) -> None:
         st.segmented_control("Kind", list(_KINDS), key=state.key("kind"), format_func=_KINDS.__getitem__, required=True)
         if state["kind"] == "resample":
             st.number_input("Seed", 0, 1_000_000, key=state.key("seed"), width=120)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         metric = answers.show_metric(state, bench)
     plan = AblationPlan(state["part"], state["kind"], seed=state["seed"] if state["kind"] == "resample" else 0,
                         bos=bench.prompt.prepend_bos)  # fmt: skip
     job = cached.ablation_job(bench.run, metric, plan)
     progress = st.empty()
-    made = wait_for_job(job, "Ablating", enough=lambda partial: bool(partial.exact.any()), place=progress)
+    doing = f"Ablating {_PARTS[plan.part] if plan.part == 'mlp' else _PARTS[plan.part].lower()}"
+    made = wait_for_job(job, doing, enough=lambda partial: bool(partial.exact.any()), place=progress)
     answers.show_metric_read(bench, metric)
     st.caption(
         f"As it is: {made.clean_score:.3f} {made.unit}. {int(made.exact.sum()):,} of {made.exact.size:,} parts ablated"
@@ -79,9 +81,7 @@ def show(state: UrlState, bench: Bench) -> None:
     if not made.complete:
         done, step = int(made.exact.sum()), max(1, made.exact.size // 6)
         with contextlib.suppress(JobCancelledError):
-            wait_for_job(
-                job, "Ablating", enough=lambda partial: int(partial.exact.sum()) >= done + step, place=progress
-            )
+            wait_for_job(job, doing, enough=lambda partial: int(partial.exact.sum()) >= done + step, place=progress)
         st.rerun()
 
 

@@ -29,6 +29,7 @@ def show(state: UrlState, bench: Bench) -> PromptPair:
         placeholder="The prompt above, with what matters changed",
         help="The prompt above is the clean one: it shows the behaviour. This one is as alike as can be, and lacks it.",
     )  # fmt: skip
+    st.caption("The prompt in the bar on top is the clean prompt; all pages share it. This one belongs to this page.")
     if not state["corrupted"].strip():
         raise InterpError(
             "There is no corrupted prompt. Type the prompt above again with the words changed that matter, token by token."
@@ -52,9 +53,7 @@ def _show_difference(bench: Bench, corrupted: "Tokenised") -> None:
             differs[b] = 1.0
     picture(
         "token_strip",
-        strip_payload(
-            StripView(corrupted.str_tokens, corrupted.special, shade=differs, shade_label="1 where it differs", lines=4)
-        ),
+        strip_payload(StripView(corrupted.str_tokens, corrupted.special, shade=differs, lines=4)),
         key="picture.corrupted",
         events={"select": lambda _: None},
     )

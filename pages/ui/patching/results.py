@@ -1,8 +1,6 @@
 """The sweep's pictures: the gradient's preview first, exact values as they come."""
 
 import contextlib
-import hashlib
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +10,10 @@ from interp_core.errors import JobCancelledError
 from interp_core.jobs import Job
 from interp_core.prompt_pairs import PromptPair
 from interp_views.component import Component
-from interp_views.head_map import HeadMapView, head_map_payload, head_map_selection
-from interp_views.position_map import PositionMapView, position_map_payload, position_map_selection
 from pages.ui import cached, interventions, share
 from pages.ui.bench import Bench
 from pages.ui.markdown import plain
-from pages.ui.mount import picture
-from pages.ui.patching import code, neurons, tables
+from pages.ui.patching import code, neurons, pictures, tables
 from pages.ui.url_state import UrlState
 from pages.ui.waiting import wait_for_job
 
@@ -27,7 +22,6 @@ if TYPE_CHECKING:
     from interp_core.patching import PatchingSweep, SweepPlan
 
 _STOPPED = "patching.stopped"
-_MOST_ROWS = 60
 _HOW_TO_READ = (
     "One activation after another is taken from one run and put into the other; each cell says what the metric is then. "
     "**Recovered fraction** is (patched − corrupted) / (clean − corrupted): 0 means that nothing came back, 1 that all did; "
@@ -52,9 +46,7 @@ def show(state: UrlState, bench: Bench, pair: PromptPair, metric: "Metric", plan
     if made is None:
         return
     _say(made, bool(job))
-    _draw(state, bench, made)
-    with st.expander("How to read this"):
-        st.markdown(_HOW_TO_READ)
+    _draw(state, bench, made, running=bool(job))
     if job and not made.complete:
         with progress.container():
             place = st.empty()
@@ -101,61 +93,33 @@ def _say(made: "PatchingSweep", running: bool) -> None:
     st.caption(plain(said if running or made.complete else f"Stopped. {said}"))
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """What is drawn of a sweep."""
-
-    values: np.ndarray
-    name: str
-    unit: str
-    base: float
-    """The value of a patch without effect."""
-    signed: bool
-
-    @property
-    def range(self) -> tuple[float, float]:
-        """Values of the first and the last colour: every finite one is among them."""
-        known = self.values[np.isfinite(self.values)]
-        if self.signed:
-            return -1.0 * max(1e-6, float(np.abs(known).max(initial=0))), max(1e-6, float(np.abs(known).max(initial=0)))
-        low, high = float(known.min(initial=self.base)), float(known.max(initial=self.base))
-        return low, max(high, low + 1e-6)
-
-    def part(self, values: np.ndarray) -> "_Shown":
-        """The same, of some of the values."""
-        return replace(self, values=np.ascontiguousarray(values))
-
-
-def _shown(state: UrlState, made: "PatchingSweep") -> _Shown:
-    noising = made.plan.direction == "noising"
-    if state["scale"] == "raw":
-        base = made.clean_score if noising else made.corrupted_score
-        return _Shown(made.score, "metric after the patch", made.unit, base, made.unit == "logits")
-    if noising:
-        return _Shown(1 - made.effect, "lost fraction", "0 as clean, 1 as corrupted", 0.0, True)
-    return _Shown(made.effect, "recovered fraction", "0 as corrupted, 1 as clean", 0.0, True)
-
-
-def _draw(state: UrlState, bench: Bench, made: "PatchingSweep") -> None:
-    shown = _shown(state, made)
+def _draw(state: UrlState, bench: Bench, made: "PatchingSweep", *, running: bool) -> None:
+    shown = pictures.shown_of(state, made)
+    if made.preview is not None and not made.complete:
+        st.markdown(
+            f":orange-badge[Gradient's estimate] {'Exact values are coming' if running else 'Stopped before all values were exact'}: "
+            f"{int(made.exact.sum()):,} of {made.exact.size:,}."
+        )
     title = share.title(bench, f"Patching {made.plan.site}, {made.plan.direction}")
     kind = "head_map"
     if made.plan.site == "mlp_post":
         neurons.show(state, bench, made, shown.values, shown.name, shown.unit, shown.base)
-        kind, payload = "position_map", _neuron_strip(bench, made, shown)
+        kind, payload = "position_map", pictures.neuron_payload(bench, made, shown)
     elif made.plan.axes == ("layer", "head"):
-        payload = _head_map(state, shown)
+        payload = pictures.head_picture(state, shown)
     elif made.plan.axes == ("layer", "pos"):
-        kind, payload = "position_map", _position_map(state, bench, shown)
+        kind, payload = "position_map", pictures.position_picture(state, bench, shown)
     else:
         off = np.nan_to_num(np.abs(shown.values - shown.base))
         strongest = np.take_along_axis(shown.values, off.argmax(1)[:, None], 1)[:, 0]
         st.caption("Each head at the position where it matters most. Click one to see its positions.")
-        payload = _head_map(state, shown.part(strongest))
+        payload = pictures.head_picture(state, shown.part(strongest))
         head = state["head"] if state["head"] is not None else int(off.max((0, 1)).argmax())
         st.caption(f"Head {head} of every layer, by position.")
-        _position_map(state, bench, shown.part(shown.values[:, :, head]))
+        pictures.position_picture(state, bench, shown.part(shown.values[:, :, head]))
     _offer(state, bench, made)
+    with st.expander("How to read this"):
+        st.markdown(_HOW_TO_READ)
     share.show_downloads(
         "patching",
         lambda: tables.sweep_table(made, bench.tokenised.str_tokens),
@@ -163,70 +127,6 @@ def _draw(state: UrlState, bench: Bench, made: "PatchingSweep") -> None:
         code.sweep_code(state, bench, made.plan),
         arrays=lambda: {"score": made.score, "effect": made.effect, "exact": made.exact},
     )
-
-
-def _about(*what: Any) -> str:
-    return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
-
-
-def _head_map(state: UrlState, shown: _Shown) -> bytes:
-    about = _about("heads", shown.values.tobytes(), shown.name)
-    payload = head_map_payload(
-        HeadMapView(shown.values, shown.name, shown.unit, *shown.range, signed=shown.signed, decimals=3, about=about)
-    )
-    picture(
-        "head_map", payload, key="picture.patching.heads",
-        parts=[head_map_selection(about, layer=None if state["head"] is None else state["layer"], head=state["head"])],
-        events={"open": lambda value: _select(state, value.get("layer"), head=value.get("head"))},
-    )  # fmt: skip
-    return payload
-
-
-def _position_map(state: UrlState, bench: Bench, shown: _Shown) -> bytes:
-    about = _about("positions", shown.values.tobytes(), shown.name)
-    payload = _position_payload(bench, shown, tuple(map(str, range(len(shown.values)))), about)
-    picture(
-        "position_map", payload, key="picture.patching.positions",
-        parts=[position_map_selection(about, row=state["layer"] if state["pos"] is not None else None, pos=state["pos"])],
-        events={"open": lambda value: _select(state, value.get("row"), pos=value.get("pos"))},
-    )  # fmt: skip
-    return payload
-
-
-def _position_payload(bench: Bench, shown: _Shown, rows: tuple[str, ...], about: str) -> bytes:
-    tokens = bench.tokenised
-    return position_map_payload(
-        PositionMapView(
-            shown.values,
-            rows,
-            tokens.str_tokens,
-            tokens.special,
-            shown.name,
-            shown.unit,
-            *shown.range,
-            signed=shown.signed,
-            decimals=3,
-            about=about,
-        )
-    )
-
-
-def _neuron_strip(bench: Bench, made: "PatchingSweep", shown: _Shown) -> bytes:
-    """The strongest neurons by position, for the file that is taken along."""
-    by_position = shown.values if shown.values.ndim == 2 else np.repeat(shown.values[None], len(bench.tokenised.ids), 0)
-    top = np.argsort(-np.nan_to_num(np.abs(by_position - shown.base)).max(0), kind="stable")[:_MOST_ROWS]
-    rows = tuple(f"L{made.plan.layer}N{unit}" for unit in top)
-    return _position_payload(bench, shown.part(by_position[:, top].T), rows, "")
-
-
-def _select(state: UrlState, layer: Any, *, head: Any = None, pos: Any = None) -> None:
-    """What was clicked, on this page and on every other."""
-    if isinstance(layer, int):
-        state.set("layer", layer)
-    if isinstance(head, int):
-        state.set("head", head)
-    if isinstance(pos, int):
-        state.set("pos", pos)
 
 
 def _offer(state: UrlState, bench: Bench, made: "PatchingSweep") -> None:
