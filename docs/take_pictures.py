@@ -19,6 +19,8 @@ PICTURES = {
     "lens": ("lens?row=29&pos=14", "light", "[data-testid=position-map]"),
     "attribution": ("lens?view=attribution", "light", ".js-plotly-plot .barlayer"),
     "head_writes": ("lens?view=heads&layer=29&head=1", "dark", "[data-testid=position-map]"),
+    "ablate": ("ablate?do=zero+z+L23+H3&layer=23&head=3", "light", "[data-testid=head-map]"),
+    "patching": ("patching?layer=17&pos=10", "light", "[data-testid=position-map]"),
     "saved": ("saved", "light", "text=Take along"),
     "model": ("model", "dark", "text=positions"),
     "settings": ("settings", "light", "text=135 M parameters"),
