@@ -108,6 +108,7 @@ def patch_sweep(
     read: int | None = None,
     budget: int = BUDGET,
     preview: bool = True,
+    so_far: PatchingSweep | None = None,
 ) -> Generator[Progress, None, PatchingSweep]:
     """Patch every cell of a plan, yielding the `PatchingSweep` so far: first the gradient's preview, then exact cells.
 
@@ -121,17 +122,17 @@ def patch_sweep(
         read: Position whose next-token logits are scored; None for the last.
         budget: Rows times positions that one pass may hold.
         preview: Whether the gradient's estimate comes first.
+        so_far: What an earlier sweep of the same runs, metric and plan had when it was stopped: its exact cells are kept.
 
     Raises:
         InterpError: The pair, the metric or the plan does not fit.
         MemoryLimitError: The runs would not fit.
     """
     sweep = _Sweep(loaded, pair, metric.checked(), plan, read)
-    guessed = sweep.preview() if preview and metric.has_gradient else None
-    made = sweep.empty(guessed)
+    made = so_far or sweep.empty(sweep.preview() if preview and metric.has_gradient else None)
     yield Progress(0.0, f"{made.exact.size:,} cells", made)
     done = int(made.exact.sum())
-    for indices, scores in sweep.run(budget):
+    for indices, scores in sweep.run(budget, made.exact):
         made = replace(made, score=made.score.copy(), exact=made.exact.copy())
         flat = np.unravel_index(indices.cpu().numpy(), made.score.shape)
         made.score[flat] = scores.float().cpu().numpy()
@@ -200,9 +201,9 @@ class _Sweep:
             wanted &= torch.isin(grid["layer"], torch.tensor(self.layers))
         return wanted
 
-    def run(self, budget: int) -> Iterator[tuple[Int[Tensor, " row"], Float[Tensor, " row"]]]:
-        """Indices into the flattened result, and their scores."""
-        wanted = self._wanted().flatten().nonzero()[:, 0]
+    def run(self, budget: int, known: np.ndarray) -> Iterator[tuple[Int[Tensor, " row"], Float[Tensor, " row"]]]:
+        """Indices into the flattened result, and their scores, of what is not known."""
+        wanted = (self._wanted() & ~torch.from_numpy(known)).flatten().nonzero()[:, 0]
         if not len(wanted):
             return
         grid = {axis: values.flatten()[wanted] for axis, values in self._grid().items()}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from interp_core.model_card import ModelCard
     from interp_core.models import LoadedModel
     from interp_core.parity import Parity
-    from interp_core.patching import SweepPlan
+    from interp_core.patching import PatchingSweep, SweepPlan
     from interp_core.predictions import Predictions
     from interp_core.prompt_pairs import PromptPair
     from interp_core.saved_runs import SavedRun
@@ -103,13 +103,15 @@ def comparison(clean: Run, changed: Run) -> "Comparison":
     return ask(clean.model, ("comparison", clean, changed), work, "Comparing with the clean run")
 
 
-def sweep_job(key: Any, pair: "PromptPair", metric: "Metric", plan: "SweepPlan") -> Job:
-    """A patching sweep, under way or done."""
+def sweep_job(
+    key: Any, pair: "PromptPair", metric: "Metric", plan: "SweepPlan", so_far: "PatchingSweep | None" = None
+) -> Job:
+    """A patching sweep, under way or done; it goes on from `so_far`, where it was stopped before."""
 
     def work(model: "LoadedModel") -> Any:
         from interp_core.patching import patch_sweep
 
-        return patch_sweep(model, pair, metric, plan)
+        return patch_sweep(model, pair, metric, plan, so_far=so_far)
 
     return engine().submit(pair.clean.model, key, work)
 

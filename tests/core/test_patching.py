@@ -179,6 +179,18 @@ def test_the_first_result_is_the_preview_and_exact_values_replace_it(tiny):
     assert off == pytest.approx(abs(exact[worst] - preview[worst]))
 
 
+@pytest.mark.parametrize("plan", [SweepPlan("z", True), SweepPlan("resid_pre"), SweepPlan("mlp_post", False, 1)])
+def test_a_stopped_sweep_goes_on_with_what_it_had(tiny, plan):
+    steps = [step.partial for step in patch_sweep(tiny, pair_of(tiny), METRIC, plan, budget=20)]
+    half = steps[len(steps) // 2]
+    rest = [step.partial for step in patch_sweep(tiny, pair_of(tiny), METRIC, plan, budget=20, so_far=half)]
+    assert rest[0] is half
+    assert len(rest) < len(steps)
+    assert rest[-1].complete
+    np.testing.assert_array_equal(rest[-1].score[half.exact], half.score[half.exact])
+    np.testing.assert_allclose(rest[-1].score, steps[-1].score, atol=1e-4)
+
+
 @pytest.mark.parametrize("plan", PLANS, ids=lambda plan: f"{plan.site} {plan.by_position}")
 def test_a_small_difference_is_foretold_by_the_preview(tiny, plan):
     """Prompts that differ by one token whose embedding was made almost the same: first order is then exact."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from interp_core.metrics import Metric
     from interp_core.patching import PatchingSweep, SweepPlan
 
-_STOPPED = "patching.stopped"
+_STOPPED, _RESUMED = "patching.stopped", "patching.resumed"
 _HOW_TO_READ = (
     "One activation after another is taken from one run and put into the other; each cell says what the metric is then. "
     "**Recovered fraction** is (patched − corrupted) / (clean − corrupted): 0 means that nothing came back, 1 that all did; "
@@ -40,7 +40,9 @@ def show(state: UrlState, bench: Bench, pair: PromptPair, metric: "Metric", plan
         InterpError: The two runs cannot be told apart, or the sweep failed.
     """
     key = ("sweep", pair, metric, plan)
-    job = cached.sweep_job(key, pair, metric, plan) if st.session_state.get(_STOPPED, (None,))[0] != key else None
+    stopped, resumed = (st.session_state.get(name, (None, None)) for name in (_STOPPED, _RESUMED))
+    so_far = resumed[1] if resumed[0] == key else None
+    job = None if stopped[0] == key else cached.sweep_job(key, pair, metric, plan, so_far)
     progress = st.empty()
     made = _so_far(key, job, progress)
     if made is None:
@@ -74,7 +76,7 @@ def _stop(key: Any, job: Job) -> None:
 
 
 def _go_on() -> None:
-    st.session_state.pop(_STOPPED, None)
+    st.session_state[_RESUMED] = st.session_state.pop(_STOPPED)
 
 
 def _say(made: "PatchingSweep", running: bool) -> None:
@@ -133,7 +135,7 @@ def _offer(state: UrlState, bench: Bench, made: "PatchingSweep") -> None:
     """The way on from the selected cell."""
     one = code.as_intervention(state, made.plan, bench.prompt)
     if one is None:
-        st.caption("Click a cell for what can be done with it.")
+        st.caption(f"{'Select a row' if 'unit' in made.plan.axes else 'Click a cell'} for what can be done with it.")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{plain(one.label)}**")
