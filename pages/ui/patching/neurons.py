@@ -25,7 +25,7 @@ def show(
     if len(places) == 2:
         table["position"] = places[0]
         table["token"] = [bench.tokenised.str_tokens[pos] for pos in places[0]]
-    table[f"{name} ({unit})"] = values.ravel()[order]
+    table[f"{name} {unit if unit.startswith('(') else f'({unit})'}"] = values.ravel()[order]
     table["exact"] = made.exact.ravel()[order]
     st.caption(f"The {len(table)} of {values.size:,} cells of layer {made.plan.layer} with the largest effect.")
     picked = st.dataframe(

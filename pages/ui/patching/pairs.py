@@ -45,10 +45,10 @@ def _show_difference(bench: Bench, corrupted: "Tokenised") -> None:
     clean = bench.tokenised
     places = align(clean.ids, corrupted.ids).places
     differs = np.full(len(corrupted.ids), np.nan, np.float32)
-    changed = 0
+    changed: list[int | None] = []
     for a, b in places:
         same = a is not None and b is not None and clean.ids[a] == corrupted.ids[b]
-        changed += not same
+        changed += [] if same else [b]
         if b is not None and not same:
             differs[b] = 1.0
     picture(
@@ -58,8 +58,10 @@ def _show_difference(bench: Bench, corrupted: "Tokenised") -> None:
         events={"select": lambda _: None},
     )
     lacking = sum(b is None for _, b in places)
+    first = min((b for b in changed if b is not None), default=None)
     st.caption(
-        f"{len(corrupted.ids)} tokens, {changed} {'differs' if changed == 1 else 'differ'} (shaded)"
+        f"{len(corrupted.ids)} tokens, {len(changed)} {'differs' if len(changed) == 1 else 'differ'} (shaded)"
+        + (f", the first at {first}" if first is not None else "")
         + (f"; {lacking} of the clean prompt have no counterpart here." if lacking else ".")
     )
 
