@@ -21,6 +21,7 @@ PICTURES = {
     "head_writes": ("lens?view=heads&layer=29&head=1", "dark", "[data-testid=position-map]"),
     "ablate": ("ablate?do=zero+z+L23+H3&layer=23&head=3", "light", "[data-testid=head-map]"),
     "patching": ("patching?layer=17&pos=10", "light", "[data-testid=position-map]"),
+    "interventions": ("prompt?do=zero+mlp_out+L11|off+zero+z+L23+H3", "light", "[data-testid=prediction-0]"),
     "saved": ("saved", "light", "text=Take along"),
     "model": ("model", "dark", "text=positions"),
     "settings": ("settings", "light", "text=135 M parameters"),

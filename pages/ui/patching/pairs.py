@@ -61,7 +61,7 @@ def _show_difference(bench: Bench, corrupted: "Tokenised") -> None:
     first = min((b for b in changed if b is not None), default=None)
     st.caption(
         f"{len(corrupted.ids)} tokens, {len(changed)} {'differs' if len(changed) == 1 else 'differ'} (shaded)"
-        + (f", the first at {first}" if first is not None else "")
+        + ("" if first is None else f", {'the first ' if len(changed) > 1 else ''}at {first}")
         + (f"; {lacking} of the clean prompt have no counterpart here." if lacking else ".")
     )
 
