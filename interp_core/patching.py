@@ -72,7 +72,7 @@ class PatchingSweep:
     corrupted_score: float
     unit: str
     preview: Float[np.ndarray, "..."] | None = None
-    """The gradient's estimate of every cell, in the metric's unit; None where the metric has no gradient."""
+    """The gradient's estimate, in the metric's unit; NaN where no patch can have an effect, None without a gradient."""
 
     @property
     def effect(self) -> Float[np.ndarray, "..."]:
@@ -89,12 +89,15 @@ class PatchingSweep:
 
         None without a preview, or with fewer than two exact cells that differ.
         """
-        if self.preview is None or self.exact.sum() < 2:
+        if self.preview is None:
             return None
-        exact, guessed = self.score[self.exact], self.preview[self.exact]
+        both = self.exact & np.isfinite(self.preview)
+        exact, guessed = self.score[both], self.preview[both]
+        if len(exact) < 2:
+            return None
         if not (np.ptp(exact) > 0 and np.ptp(guessed) > 0):
             return None
-        off = np.where(self.exact, np.abs(self.score - self.preview), -1)
+        off = np.where(both, np.abs(self.score - self.preview), -1)
         worst = np.unravel_index(int(off.argmax()), off.shape)
         return float(np.corrcoef(exact, guessed)[0, 1]), tuple(map(int, worst)), float(off.max())
 
@@ -183,6 +186,8 @@ class _Sweep:
         known = ~self._wanted().cpu().numpy()
         score = np.full(self.shape, np.nan, np.float32) if preview is None else preview.copy()
         score[known] = base
+        if preview is not None:
+            preview[known] = np.nan  # nothing was foretold there: it must not count as agreement
         return PatchingSweep(self.plan, score, known, self.clean_score, self.corrupted_score, self.metric.unit, preview)
 
     def _grid(self) -> dict[str, Int[Tensor, "..."]]:
