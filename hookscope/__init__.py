@@ -17,7 +17,7 @@ from hookscope.attention import (
     show_heads,
     similar_heads,
 )
-from hookscope.changes import ablate_each, compare, patch, patch_pairs, patch_paths
+from hookscope.changes import ablate_each, compare, patch, patch_paths, sweep_pairs
 from hookscope.lens import (
     head_writes,
     logit_attribution,
@@ -30,16 +30,21 @@ from hookscope.lens import (
 from hookscope.models import intervene, load, open_run
 from hookscope.prompts import show_prompt
 from hookscope.values import show_top_k, show_values
+from interp_core.ablation import AblationPlan
 from interp_core.generation import Sampling
 from interp_core.pair_sets import PairRow
-from interp_core.path_patching import Receiver
+from interp_core.patching import SweepPlan
+from interp_core.path_patching import PathPlan, Receiver
 from interp_core.prompts import Prompt
 
 __all__ = [
+    "AblationPlan",
     "PairRow",
+    "PathPlan",
     "Prompt",
     "Receiver",
     "Sampling",
+    "SweepPlan",
     "ablate_each",
     "compare",
     "head_scores",
@@ -50,7 +55,6 @@ __all__ = [
     "logit_lens",
     "open_run",
     "patch",
-    "patch_pairs",
     "patch_paths",
     "query_key",
     "residual_stream",
@@ -65,4 +69,5 @@ __all__ = [
     "show_top_k",
     "show_values",
     "similar_heads",
+    "sweep_pairs",
 ]

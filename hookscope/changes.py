@@ -8,11 +8,13 @@ from interp_core.ablation import AblatedPart, AblationKind, AblationPlan, Ablati
 from interp_core.ablation import ablate_each as _ablate_each
 from interp_core.answers import single_token
 from interp_core.comparison import Comparison, compare_runs
+from interp_core.interventions import Intervention
 from interp_core.jobs import finish
 from interp_core.metrics import Metric, MetricKind
 from interp_core.models import LoadedModel
 from interp_core.pair_sets import PairRow, read_shipped, usable_pairs
-from interp_core.pair_sweeps import PairsSweep, sweep_pairs
+from interp_core.pair_sweeps import PairsSweep, Plan, need_of
+from interp_core.pair_sweeps import sweep_pairs as _sweep_pairs
 from interp_core.patching import Direction, PatchingSweep, SweepPlan, SweepSite, patch_sweep
 from interp_core.path_patching import PathPlan, PathSweep, Receiver
 from interp_core.path_patching import patch_paths as _patch_paths
@@ -74,26 +76,27 @@ def patch(
     return finish(patch_sweep(model, pair, _metric(model, metric, answers, foils), plan))
 
 
-def patch_pairs(
+def sweep_pairs(
     model: LoadedModel,
     pairs: str | Sequence[PairRow],
-    site: SweepSite = "z",
+    plan: Plan | None = None,
     *,
-    by_position: bool = False,
-    layer: int | None = None,
-    direction: Direction = "denoising",
     metric: MetricKind = "logit_difference",
+    interventions: Sequence[str] = (),
 ) -> PairsSweep:
-    """The same sweep over many pairs, with mean and standard error: a set that ships, by name, or rows of your own.
+    """One sweep over many pairs, with mean and standard error: a set that ships, by name, or rows of your own.
 
-    Rows that cannot be used on this model are left out.
+    `plan` is a `SweepPlan` (patching; the default: every head's output), a `PathPlan` or an `AblationPlan`. Rows that cannot
+    be used on this model are left out.
 
     Raises:
         InterpError: There is no such set, or none of its pairs can be used.
     """
     rows = read_shipped(pairs).rows if isinstance(pairs, str) else tuple(pairs)
-    usable, _ = usable_pairs(model.tokenizer, rows)
-    return finish(sweep_pairs(model, usable, metric, SweepPlan(site, by_position, layer, direction)))
+    plan = plan or SweepPlan("z", by_position=False)
+    usable, _ = usable_pairs(model.tokenizer, rows, need_of(plan))
+    specs = tuple(Intervention.parse(text) for text in interventions)
+    return finish(_sweep_pairs(model, usable, metric, plan, specs))
 
 
 def patch_paths(

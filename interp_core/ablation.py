@@ -25,12 +25,13 @@ from interp_core.partial import record_run
 from interp_core.row_sweeps import BUDGET, Cells, overwrite, sweep_rows
 from interp_core.types import Progress, Run
 
-AblatedPart = Literal["head", "attention", "mlp", "layer"]
+AblatedPart = Literal["component", "head", "attention", "mlp", "layer"]
 ABLATED_PARTS: tuple[AblatedPart, ...] = get_args(AblatedPart)
 AblationKind = Literal["zero", "mean", "resample"]
 ABLATION_KINDS: tuple[AblationKind, ...] = get_args(AblationKind)
 
 _POINTS: dict[AblatedPart, tuple[str, ...]] = {
+    "component": ("z", "mlp_out"),
     "head": ("z",),
     "attention": ("attn_out",),
     "mlp": ("mlp_out",),
@@ -43,7 +44,7 @@ class AblationPlan:
     """Which parts are ablated, each in turn, and how."""
 
     part: AblatedPart = "head"
-    """`layer`: attention and MLP together."""
+    """`layer`: attention and MLP together. `component`: every head, and every MLP."""
     kind: AblationKind = "zero"
     references: tuple[str, ...] = ()
     """Prompts for `mean` and `resample`; none for those that ship."""
@@ -52,6 +53,11 @@ class AblationPlan:
     bos: bool = True
     """Whether the references get a BOS in front."""
 
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the axes of a sweep's arrays; the components of a layer are its heads, then its MLP."""
+        return ("layer", self.part) if self.part in ("head", "component") else ("layer",)
+
 
 @dataclass(frozen=True)
 class AblationSweep:
@@ -59,7 +65,7 @@ class AblationSweep:
 
     plan: AblationPlan
     score: Float[np.ndarray, "..."]
-    """`"layer head"` for heads, else `" layer"`; in the metric's unit, NaN where it is not computed yet."""
+    """By the plan's axes, in the metric's unit; NaN where it is not computed yet."""
     exact: Bool[np.ndarray, "..."]
     clean_score: float
     """Of the run as it is, in the same unit."""
@@ -77,7 +83,14 @@ class AblationSweep:
 
 
 def ablate_each(
-    loaded: LoadedModel, run: Run, metric: Metric, plan: AblationPlan, *, read: int | None = None, budget: int = BUDGET
+    loaded: LoadedModel,
+    run: Run,
+    metric: Metric,
+    plan: AblationPlan,
+    *,
+    read: int | None = None,
+    budget: int = BUDGET,
+    so_far: AblationSweep | None = None,
 ) -> Generator[Progress, None, AblationSweep]:
     """Ablate every part in turn at all positions, yielding the `AblationSweep` so far. Costs partial passes: `row_sweeps`.
 
@@ -88,6 +101,7 @@ def ablate_each(
         plan: What is ablated, and how.
         read: Position whose next-token logits are scored; None for the last.
         budget: Rows times positions that one pass may hold.
+        so_far: Of the same question, stopped before: what is exact there is not computed again.
 
     Raises:
         InterpError: The metric or the position does not fit, or the model lacks the part.
@@ -107,33 +121,64 @@ def ablate_each(
     def score(logits: Float[Tensor, "row d_vocab"]) -> Float[Tensor, " row"]:
         return metric.score(logits, reference)
 
-    by_head = plan.part == "head"
-    layers = torch.tensor(points[0].layers)
-    n_heads = points[0].n_heads if by_head else 1
-    layer, head = layers.repeat_interleave(n_heads), torch.arange(n_heads).repeat(len(layers))
-    shape = (loaded.card.n_layers, n_heads) if by_head else (loaded.card.n_layers,)
-    exact = np.ones(shape, bool)
-    exact[layers.numpy()] = False
-    made = AblationSweep(plan, np.full(shape, np.nan, np.float32), exact, float(score(reference[None])[0]), metric.unit)
-    yield Progress(0.0, f"{len(layer):,} parts", made)
+    cells = _cells(loaded, plan, points)
+    made = so_far or _empty(loaded, plan, points, float(score(reference[None])[0]), metric.unit)
+    yield Progress(0.0, f"{made.exact.size:,} parts", made)
+    # What is known is not computed again.
+    cells = {axis: values[~torch.from_numpy(made.exact[_places(cells, plan)])] for axis, values in cells.items()}
+    if not len(cells["layer"]):
+        return made
+
+    which = {point.name: _which(cells["inner"], plan, point, loaded.card.n_heads) for point in points}
 
     def edits(at: int) -> dict[str, "functools.partial[Tensor]"]:
         return {
-            point.hook(at): functools.partial(_replace, replaced[point.name, at], head if by_head else None)
+            point.hook(at): functools.partial(_replace, replaced[point.name, at], *which[point.name])
             for point in points
         }
 
-    done = 0
-    for cells, scores in sweep_rows(
-        recorded, Cells(layer, torch.zeros_like(layer)), edits, score, read=read, budget=budget
-    ):
+    done = int(made.exact.sum())
+    rows = Cells(cells["layer"], torch.zeros_like(cells["layer"]))
+    for indices, scores in sweep_rows(recorded, rows, edits, score, read=read, budget=budget):
         made = replace(made, score=made.score.copy(), exact=made.exact.copy())
-        place = (layer[cells].numpy(), head[cells].numpy()) if by_head else (layer[cells].numpy(),)
+        place = _places({axis: values[indices] for axis, values in cells.items()}, plan)
         made.score[place] = scores.float().cpu().numpy()
         made.exact[place] = True
-        done += len(cells)
-        yield Progress(done / len(layer), f"{done:,} of {len(layer):,} parts", made)
+        done += len(indices)
+        yield Progress(done / made.exact.size, f"{done:,} of {made.exact.size:,} parts", made)
     return made
+
+
+def _cells(loaded: LoadedModel, plan: AblationPlan, points: list[HookPoint]) -> dict[str, Int[Tensor, " cell"]]:
+    """Layer of every part that the model has, and which of the layer's it is: a head, or the MLP after them."""
+    n_heads = loaded.card.n_heads
+    inner = {"head": torch.arange(n_heads), "component": torch.arange(n_heads + 1)}.get(
+        plan.part, torch.zeros(1)
+    ).long()
+    layers = torch.tensor(points[0].layers)
+    return {"layer": layers.repeat_interleave(len(inner)), "inner": inner.repeat(len(layers))}
+
+
+def _empty(loaded: LoadedModel, plan: AblationPlan, points: list[HookPoint], score: float, unit: str) -> AblationSweep:
+    wide = {"head": 0, "component": 1}.get(plan.part)
+    shape = (loaded.card.n_layers,) if wide is None else (loaded.card.n_layers, loaded.card.n_heads + wide)
+    exact = np.ones(shape, bool)
+    exact[list(points[0].layers)] = False
+    return AblationSweep(plan, np.full(shape, np.nan, np.float32), exact, score, unit)
+
+
+def _places(cells: dict[str, Int[Tensor, " cell"]], plan: AblationPlan) -> tuple[Int[np.ndarray, " cell"], ...]:
+    """Where cells stand in the result."""
+    return tuple(cells[axis].numpy() for axis in ("layer", "inner")[: len(plan.axes)])
+
+
+def _which(
+    inner: Int[Tensor, " cell"], plan: AblationPlan, point: HookPoint, n_heads: int
+) -> tuple[Int[Tensor, " cell"] | None, Bool[Tensor, " cell"]]:
+    """The head of each cell, None for all of them, and which cells are replaced at a point at all."""
+    if plan.part == "component":
+        return (inner, inner < n_heads) if point.name == "z" else (None, inner == n_heads)
+    return (inner if plan.part == "head" else None), torch.ones(len(inner), dtype=torch.bool)
 
 
 def _replacements(
@@ -155,11 +200,18 @@ def _replacements(
 
 
 def _replace(
-    edit: Edit, head: Int[Tensor, " cell"] | None, rows: Tensor, cells: Int[Tensor, " row"], first: int
+    edit: Edit,
+    head: Int[Tensor, " cell"] | None,
+    replaced: Bool[Tensor, " cell"],
+    rows: Tensor,
+    cells: Int[Tensor, " row"],
+    first: int,
 ) -> Tensor:
     value = torch.zeros_like(rows[:1]) if edit.intervention.action == "zero" else edit.value(first, rows.shape[1])
     assert value is not None
     # The values of positions before `first` are never read.
     padded = torch.cat([value.new_zeros(1, first, *value.shape[2:]), value], dim=1) if first else value
-    inner = None if head is None else head[cells].to(rows.device)
-    return overwrite(rows, padded.to(rows.dtype), pos=None, inner=inner, first=first)
+    here = replaced[cells]
+    inner = None if head is None else head[cells[here]].to(rows.device)
+    rows[here] = overwrite(rows[here], padded.to(rows.dtype), pos=None, inner=inner, first=first)
+    return rows

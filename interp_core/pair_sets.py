@@ -16,6 +16,9 @@ FOLDER = Path(__file__).parent.parent / "data" / "pairs"
 MOST_ROWS = 1000
 MOST_BYTES = 5 * 1024 * 1024
 PairFormat = Literal["csv", "jsonl"]
+PairNeed = Literal["positions", "pairs", "clean"]
+"""What must have the same number of tokens: all prompts, to compare position by position; the two of each pair; or none,
+because the clean prompt alone is used."""
 _COLUMNS = ("clean", "corrupted", "answer", "foil")
 
 
@@ -98,11 +101,11 @@ def read_pairs(content: bytes, kind: PairFormat) -> PairSet:
 
 
 def usable_pairs(
-    tokenizer: Tokenizer, rows: tuple[PairRow, ...], *, bos: bool = True
+    tokenizer: Tokenizer, rows: tuple[PairRow, ...], need: PairNeed = "positions", *, bos: bool = True
 ) -> tuple[list[UsablePair], list[str]]:
-    """The rows that can be patched position by position on this model, and a sentence for each of the others.
+    """The rows that can be used on this model, and a sentence for each of the others.
 
-    All that are used have the same number of tokens: that of the first row that can be used at all.
+    Where positions are compared, all have the number of tokens of the first row that can be used at all.
     """
     found: list[UsablePair] = []
     problems: list[str] = []
@@ -115,13 +118,13 @@ def usable_pairs(
             problems.append(f"Pair {number}: {error}")
             continue
         lengths = [len(part) for part in ids]
-        if lengths[0] != lengths[1]:
+        if need != "clean" and lengths[0] != lengths[1]:
             problems.append(f"Pair {number}: {lengths[0]} and {lengths[1]} tokens. Both prompts need the same number.")
-        elif ids[0] == ids[1]:
+        elif need != "clean" and ids[0] == ids[1]:
             problems.append(f"Pair {number}: both prompts are the same tokens.")
         elif answer == foil:
             problems.append(f"Pair {number}: answer and foil are the same token.")
-        elif found and lengths[0] != len(found[0].clean):
+        elif need == "positions" and found and lengths[0] != len(found[0].clean):
             problems.append(f"Pair {number}: {lengths[0]} tokens where the first has {len(found[0].clean)}.")
         else:
             found.append(UsablePair(row, ids[0], ids[1], answer, foil))

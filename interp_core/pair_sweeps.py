@@ -1,36 +1,51 @@
-"""A patching sweep over many prompt pairs: the mean, its standard error, and every pair."""
+"""One sweep over many prompt pairs: the mean, its standard error, and every pair."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from interp_core.errors import InterpError, MetricError
+from interp_core.ablation import AblationPlan, ablate_each
+from interp_core.edits import fitted
+from interp_core.errors import InterpError, InterventionError, MetricError
 from interp_core.interventions import Intervention
 from interp_core.metrics import Metric, MetricKind
 from interp_core.models import LoadedModel
-from interp_core.pair_sets import UsablePair
+from interp_core.pair_sets import PairNeed, UsablePair
 from interp_core.patching import SweepPlan, patch_sweep
+from interp_core.path_patching import PathPlan, patch_paths
 from interp_core.prompt_pairs import PromptPair
 from interp_core.row_sweeps import BUDGET
 from interp_core.types import Progress, Run
+
+Plan = SweepPlan | PathPlan | AblationPlan
+
+
+def need_of(plan: Plan) -> PairNeed:
+    """What a plan needs to have the same number of tokens."""
+    return "clean" if isinstance(plan, AblationPlan) else "positions" if "pos" in plan.axes else "pairs"
 
 
 @dataclass(frozen=True)
 class PairsSweep:
     """One sweep over several pairs."""
 
-    plan: SweepPlan
+    plan: Plan
     effects: Float[np.ndarray, "pair ..."]
-    """Recovered fraction of every pair, by the plan's axes."""
+    """Of every pair, by the plan's axes: the recovered fraction; for ablation the change in the metric's unit."""
     clean_scores: Float[np.ndarray, " pair"]
     corrupted_scores: Float[np.ndarray, " pair"]
+    """NaN for ablation, which changes the clean prompt alone."""
     unit: str
+    """Of the metric."""
     places: tuple[int, ...]
-    """Which of the given pairs they are; those that cannot be told apart by the metric are left out."""
-    left_out: tuple[str, ...]
-    """A sentence for each that was left out."""
+    """Which of the given pairs they are."""
+    left_out: tuple[tuple[int, str], ...]
+    """Place and reason of each pair without an effect to measure, or that an intervention does not fit."""
+    n_pairs: int
+    """Of those given."""
 
     @property
     def mean(self) -> Float[np.ndarray, "..."]:
@@ -45,55 +60,91 @@ class PairsSweep:
             return np.full(self.effects.shape[1:], np.nan, np.float32)
         return self.effects.std(0, ddof=1) / np.sqrt(n)
 
+    @property
+    def complete(self) -> bool:
+        """Whether every pair was swept or left out."""
+        return len(self.places) + len(self.left_out) == self.n_pairs
+
 
 def sweep_pairs(
     loaded: LoadedModel,
     pairs: Sequence[UsablePair],
     kind: MetricKind,
-    plan: SweepPlan,
+    plan: Plan,
     interventions: tuple[Intervention, ...] = (),
     *,
     budget: int = BUDGET,
+    so_far: PairsSweep | None = None,
 ) -> Generator[Progress, None, PairsSweep]:
-    """Sweep one pair after another, yielding the `PairsSweep` so far. Each costs what `patch_sweep` costs.
+    """Sweep one pair after another, yielding the `PairsSweep` so far, None before the first pair.
+
+    Each pair costs what its sweep costs: `patch_sweep` (without preview), `patch_paths` or `ablate_each`.
+
+    Args:
+        loaded: The model.
+        pairs: What `usable_pairs` found.
+        kind: What is measured, of each pair's own answer and foil.
+        plan: The sweep.
+        interventions: In force in every run.
+        budget: Rows times positions that one pass may hold.
+        so_far: Of the same question, stopped before: its pairs are not swept again.
 
     Raises:
-        InterpError: There is no pair, or none can be told apart by the metric.
+        InterpError: There is no pair, or none shows an effect.
     """
     if not pairs:
         raise InterpError("No pair of the set can be used on this model. See the report for why.")
-    effects: list[np.ndarray] = []
-    ends: list[tuple[float, float]] = []
-    places: list[int] = []
-    left_out: list[str] = []
-    unit = Metric(kind).unit
-    for place, one in enumerate(pairs):
-        foils = (one.foil,) if one.foil is not None and kind == "logit_difference" else ()
-        metric = Metric(kind, () if kind == "kl" else (one.answer,), foils)
-        runs = [Run(loaded.spec, tokens, interventions) for tokens in (one.clean, one.corrupted)]
-        steps = patch_sweep(loaded, PromptPair(*runs), metric, plan, budget=budget, preview=False)
+    made = so_far
+    left_out = list(so_far.left_out) if so_far else []
+    seen = {*(so_far.places if so_far else ()), *(place for place, _ in left_out)}
+    for place, pair in enumerate(pairs):
+        if place in seen:
+            continue
         try:
+            steps = _one(loaded, pair, kind, plan, interventions, budget)
             while True:
                 step = next(steps)
-                so_far = _made(effects, plan, ends, unit, places, left_out)
-                yield Progress((place + step.fraction) / len(pairs), f"pair {place + 1} of {len(pairs)}", so_far)
+                yield Progress((place + step.fraction) / len(pairs), f"pair {place + 1} of {len(pairs)}", made)
         except StopIteration as stop:
-            effects.append(stop.value.effect)
-            ends.append((stop.value.clean_score, stop.value.corrupted_score))
-            places.append(place)
-        except MetricError as error:
-            left_out.append(f"Pair {place + 1}: {error}")
-    made = _made(effects, plan, ends, unit, places, left_out)
+            made = _with(made, place, stop.value, plan, len(pairs))
+        except (MetricError, InterventionError) as error:
+            left_out.append((place, str(error)))
+        if made is not None:
+            made = replace(made, left_out=tuple(left_out))
     if made is None:
-        raise InterpError(f"The metric cannot tell the two prompts apart in any pair. {left_out[0]}")
+        raise InterpError(f"No pair of the set shows an effect. Of the first: {left_out[0][1]}")
     return made
 
 
-def _made(
-    effects: list[np.ndarray], plan: SweepPlan, ends: list[tuple[float, float]], unit: str, places: list[int],
-    left_out: list[str],
-) -> PairsSweep | None:  # fmt: skip
-    if not effects:
-        return None
-    clean, corrupted = np.asarray(ends, np.float32).T
-    return PairsSweep(plan, np.stack(effects), clean, corrupted, unit, tuple(places), tuple(left_out))
+def _one(
+    loaded: LoadedModel, pair: UsablePair, kind: MetricKind, plan: Plan, interventions: tuple[Intervention, ...],
+    budget: int,
+) -> Generator[Progress, None, Any]:  # fmt: skip
+    """The sweep of one pair."""
+    foils = (pair.foil,) if pair.foil is not None and kind == "logit_difference" else ()
+    metric = Metric(kind, () if kind == "kl" else (pair.answer,), foils)
+    clean, *corrupted = (
+        Run(loaded.spec, tokens, fitted(loaded, interventions, tokens))
+        for tokens in ((pair.clean,) if isinstance(plan, AblationPlan) else (pair.clean, pair.corrupted))
+    )
+    if isinstance(plan, AblationPlan):
+        return ablate_each(loaded, clean, metric, plan, budget=budget)
+    both = PromptPair(clean, corrupted[0])
+    if isinstance(plan, PathPlan):
+        return patch_paths(loaded, both, metric, plan, budget=budget)
+    return patch_sweep(loaded, both, metric, plan, budget=budget, preview=False)
+
+
+def _with(made: PairsSweep | None, place: int, swept: Any, plan: Plan, n_pairs: int) -> PairsSweep:
+    """What there was, with one more pair."""
+    effects = swept.effect[None]
+    ends = np.asarray([[swept.clean_score], [getattr(swept, "corrupted_score", np.nan)]], np.float32)
+    if made is None:
+        return PairsSweep(plan, effects, ends[0], ends[1], swept.unit, (place,), (), n_pairs)
+    return replace(
+        made,
+        effects=np.concatenate([made.effects, effects]),
+        clean_scores=np.append(made.clean_scores, ends[0]),
+        corrupted_scores=np.append(made.corrupted_scores, ends[1]),
+        places=(*made.places, place),
+    )

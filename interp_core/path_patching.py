@@ -30,6 +30,8 @@ from interp_core.row_sweeps import BUDGET
 from interp_core.types import Progress, Run
 
 ReceiverKind = Literal["logits", "q", "k", "v", "mlp"]
+_STEPS = 8
+"""A sweep comes in at least so many parts, so that a reader sees it fill in."""
 RECEIVER_KINDS: tuple[ReceiverKind, ...] = get_args(ReceiverKind)
 _POINT: dict[ReceiverKind, str] = {"q": "q", "k": "k", "v": "v", "mlp": "mlp_out"}
 
@@ -54,20 +56,39 @@ class PathPlan:
     direction: Direction = "noising"
     """`noising`: the clean run with a sender's corrupted value; `denoising`: the other way round."""
 
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the axes of a sweep's arrays."""
+        return ("layer", "sender")
+
 
 @dataclass(frozen=True)
 class PathSweep:
     """The metric after patching the paths from each sender."""
 
     plan: PathPlan
-    heads: Float[np.ndarray, "layer head"]
-    """In the metric's unit; NaN where it is not computed yet."""
-    mlps: Float[np.ndarray, " layer"]
+    score: Float[np.ndarray, "layer sender"]
+    """In the metric's unit, the heads of a layer and then its MLP; NaN where it is not computed yet."""
     exact: Bool[np.ndarray, "layer sender"]
-    """Whether each was computed: the heads of a layer, then its MLP."""
+    """Whether each was computed."""
     clean_score: float
     corrupted_score: float
     unit: str
+
+    @property
+    def heads(self) -> Float[np.ndarray, "layer head"]:
+        """The scores of the heads."""
+        return self.score[:, :-1]
+
+    @property
+    def mlps(self) -> Float[np.ndarray, " layer"]:
+        """The scores of the MLPs."""
+        return self.score[:, -1]
+
+    @property
+    def effect(self) -> Float[np.ndarray, "layer sender"]:
+        """Recovered fraction: 0 is the corrupted run, 1 the clean one; never clipped."""
+        return (self.score - self.corrupted_score) / (self.clean_score - self.corrupted_score)
 
     @property
     def base_score(self) -> float:
@@ -81,7 +102,13 @@ class PathSweep:
 
 
 def patch_paths(
-    loaded: LoadedModel, pair: PromptPair, metric: Metric, plan: PathPlan, *, budget: int = BUDGET
+    loaded: LoadedModel,
+    pair: PromptPair,
+    metric: Metric,
+    plan: PathPlan,
+    *,
+    budget: int = BUDGET,
+    so_far: PathSweep | None = None,
 ) -> Generator[Progress, None, PathSweep]:
     """Patch the paths from every head and every MLP, yielding the `PathSweep` so far. The metric is read at the last token.
 
@@ -91,26 +118,24 @@ def patch_paths(
         metric: What is measured.
         plan: Which paths.
         budget: Rows times positions that one pass may hold.
+        so_far: Of the same question, stopped before: what is exact there is not computed again.
 
     Raises:
         InterpError: A receiver is not there, or the pair or the metric does not fit.
         MemoryLimitError: The runs would not fit.
     """
     paths = _Paths(loaded, pair, metric.checked(), plan)
-    made = paths.empty()
+    made = so_far or paths.empty()
     yield Progress(0.0, "both runs", made)
     done, total = int(made.exact.sum()), made.exact.size
     n_suffix = len(pair.clean.tokens) - pair.first_difference
     senders = np.argwhere(~made.exact)
-    size = max(1, budget // n_suffix)
+    size = max(1, min(budget // n_suffix, -(-len(senders) // _STEPS)))
     for start in range(0, len(senders), size):
         chunk = senders[start : start + size]
-        scores = paths.scores(torch.from_numpy(chunk))
-        both = np.concatenate([made.heads, made.mlps[:, None]], 1)
-        exact = made.exact.copy()
-        both[tuple(chunk.T)] = scores
-        exact[tuple(chunk.T)] = True
-        made = replace(made, heads=both[:, :-1].copy(), mlps=both[:, -1].copy(), exact=exact)
+        made = replace(made, score=made.score.copy(), exact=made.exact.copy())
+        made.score[tuple(chunk.T)] = paths.scores(torch.from_numpy(chunk))
+        made.exact[tuple(chunk.T)] = True
         done += len(chunk)
         yield Progress(done / total, f"{done:,} of {total:,} senders", made)
     return made
@@ -147,10 +172,9 @@ class _Paths:
         reach = max((one.layer for one in self.inner), default=self.n_layers)
         exact = np.zeros((self.n_layers, self.n_heads + 1), bool)
         exact[reach + 1 :] = True
-        heads = np.full((self.n_layers, self.n_heads), np.nan, np.float32)
-        mlps = np.full(self.n_layers, np.nan, np.float32)
-        made = PathSweep(self.plan, heads, mlps, exact, self.clean_score, self.corrupted_score, self.metric.unit)
-        heads[exact[:, :-1]] = mlps[exact[:, -1]] = made.base_score
+        score = np.full(exact.shape, np.nan, np.float32)
+        made = PathSweep(self.plan, score, exact, self.clean_score, self.corrupted_score, self.metric.unit)
+        score[exact] = made.base_score
         return made
 
     @torch.no_grad()

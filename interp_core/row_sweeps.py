@@ -78,11 +78,30 @@ def sweep_rows(
                 resid = entering if resid is None else torch.cat([resid, entering])
                 hooks = [(name, _on_last_rows(edit, new, chunk.first)) for name, edit in edits(layer).items()]
             assert resid is not None
+            if layer == n_layers - 1:
+                hooks += _reads_last_only(recorded, layer, {name for name, _ in hooks})
             with torch.no_grad():
                 resid = run_layer(recorded, layer, resid, chunk.first, hooks)
         assert resid is not None and resid.shape[1] == count
         with torch.no_grad():
             yield chunk.cells, score(final_logits(recorded, resid[:, -1], read))
+
+
+def _reads_last_only(recorded: RecordedRun, layer: int, edited: set[str]) -> list[Hook]:
+    """A hook that spares the last MLP all positions but the one that is read.
+
+    What the MLP gives for it is added to every position of the stream, of which only the last is right, and only that is
+    read. Not where anything is edited in or after this MLP, at positions that would no longer be there.
+    """
+    name = f"blocks.{layer}.mlp.hook_in"
+    edited = edited | {point for edit in recorded.edits for part in edit.hooks(0) for point, _ in part}
+    here = f"blocks.{layer}."
+    harmless = tuple(here + name for name in ("attn.", "ln1.", "hook_resid_pre", "hook_attn_out"))
+    if name not in recorded.model.hook_dict or any(
+        point.startswith(here) and not point.startswith(harmless) for point in edited
+    ):
+        return []
+    return [(name, lambda activation, hook: activation[:, -1:])]
 
 
 def _on_last_rows(edit: Edit, cells: Int[Tensor, " row"], first: int) -> Callable[..., Tensor]:

@@ -27,7 +27,7 @@ class HeadMap {
       if (cell) this.open(cell);
     });
     cellKeys(this.plot, signal, {
-      size: () => ({ rows: this.header.n_layers, columns: this.header.n_heads }),
+      size: () => ({ rows: this.header.n_layers, columns: this.header.n_columns }),
       at: () => this.pointed ?? this.selected,
       move: (cell) => this.point(cell),
       act: (cell) => this.open(cell),
@@ -39,15 +39,17 @@ class HeadMap {
     if (header.about !== this.header?.about) this.selected = null;
     Object.assign(this, { header, values, pointed: null });
     this.title.textContent = header.name;
-    const shape = `${header.n_layers} layers down, ${header.n_heads} heads across`;
+    const shape = `${header.n_layers} layers down, ${header.n_heads} heads${header.n_columns > header.n_heads ? " and the MLP" : ""} across`;
     this.plot.setAttribute("aria-label", `${header.name}, ${header.unit}: ${shape}. Arrows move, Enter opens a head.`);
     this.scale.replaceChildren(this.legend(), ...this.notes());
   }
 
-  receive(part, { layer, head }) {
+  receive(part, { layer, head, mlp }) {
     if (part !== "selection") return;
-    const exists = layer !== null && layer < this.header.n_layers && head < this.header.n_heads;
-    this.selected = exists ? { row: layer, column: head } : null;
+    const { n_layers, n_heads, n_columns } = this.header;
+    const column = mlp ? n_heads : head;
+    const exists = layer !== null && layer < n_layers && column < (mlp ? n_columns : n_heads);
+    this.selected = exists ? { row: layer, column } : null;
     this.repaint();
   }
 
@@ -59,9 +61,9 @@ class HeadMap {
   notes() {
     const { low, high } = this.header;
     const count = (holds) => this.values.filter(holds).length;
-    const [undefinedHeads, above, below] = [count(Number.isNaN), count((value) => value > high), count((value) => value < low)];
+    const [missing, above, below] = [count(Number.isNaN), count((value) => value > high), count((value) => value < low)];
     const notes = [];
-    if (undefinedHeads) notes.push(el("span", {}, el("i", { class: "hs-map-hatch" }), `not defined on this prompt (${undefinedHeads})`));
+    if (missing) notes.push(el("span", {}, el("i", { class: "hs-map-hatch" }), `${this.header.missing} (${missing})`));
     if (above) notes.push(el("span", {}, `▲ beyond the last colour: ${above}`));
     if (below) notes.push(el("span", {}, `▼ below the first colour: ${below}`));
     return notes;
@@ -75,24 +77,29 @@ class HeadMap {
 
   open(cell) {
     this.selected = cell;
-    this.send("open", { layer: cell.row, head: cell.column });
+    this.send("open", this.isMlp(cell) ? { layer: cell.row, mlp: true } : { layer: cell.row, head: cell.column });
     this.repaint();
+  }
+
+  isMlp({ column }) {
+    return column === this.header.n_heads;
   }
 
   paint(colours) {
     this.cells.draw(this.header, this.values, this.root.clientWidth, colours);
     for (const [name, box] of Object.entries(this.boxes)) this.place(box, this[name]);
     const shown = this.pointed ?? this.selected;
-    const sentence = shown ? this.inWords(shown) : "Point at a head for its value.";
+    const sentence = shown ? this.inWords(shown) : "Point at a cell for its value.";
     this.readout.className = shown ? "hs-map-readout" : "hs-note";
     this.readout.textContent = sentence;
     this.showTip();
   }
 
-  inWords({ row, column }) {
-    const value = this.values[row * this.header.n_heads + column];
-    const text = Number.isNaN(value) ? "not defined on this prompt" : signedNumber(value, this.header.decimals);
-    return `L${row}H${column} ${text}`;
+  inWords(cell) {
+    const { row, column } = cell;
+    const value = this.values[row * this.header.n_columns + column];
+    const text = Number.isNaN(value) ? this.header.missing : signedNumber(value, this.header.decimals);
+    return this.isMlp(cell) ? `MLP of layer ${row} ${text}` : `L${row}H${column} ${text}`;
   }
 
   place(box, cell) {

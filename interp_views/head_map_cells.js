@@ -1,6 +1,6 @@
-// The cells of a head map on a canvas: layers down, heads across.
+// The cells of a head map on a canvas: layers down, heads across, and the MLP after a gap where there is one.
 
-const MAP = { left: 52, top: 34, widest: 52, narrowest: 9, highest: 22, lowest: 7, room: 620, tick: 22, tickDown: 12 };
+const MAP = { left: 52, top: 34, widest: 52, narrowest: 9, highest: 22, lowest: 7, room: 620, tick: 22, tickDown: 12, gap: 10, mlp: 34 };
 
 class HeadMapCells {
   constructor() {
@@ -17,20 +17,26 @@ class HeadMapCells {
     this.context = sizedContext(this.canvas, this.width, this.height);
     this.hatch = this.hatching();
     this.isWritten = this.numbersFit();
-    values.forEach((value, i) => this.drawCell(Math.floor(i / header.n_heads), i % header.n_heads, value));
+    values.forEach((value, i) => this.drawCell(Math.floor(i / header.n_columns), i % header.n_columns, value));
     this.drawAxes();
   }
 
   measure(room) {
-    const { n_layers, n_heads } = this.header;
-    this.cellWidth = Math.min(MAP.widest, Math.max(MAP.narrowest, Math.floor((room - MAP.left - 2) / n_heads)));
+    const { n_layers, n_heads, n_columns } = this.header;
+    const beside = n_columns > n_heads ? MAP.gap + MAP.mlp : 0;
+    this.cellWidth = Math.min(MAP.widest, Math.max(MAP.narrowest, Math.floor((room - MAP.left - beside - 2) / n_heads)));
+    this.mlpWidth = Math.max(this.cellWidth, MAP.mlp);
     this.cellHeight = Math.min(MAP.highest, Math.max(MAP.lowest, Math.floor(MAP.room / n_layers)));
-    this.width = MAP.left + this.cellWidth * n_heads + 2;
+    this.width = MAP.left + this.cellWidth * n_heads + (beside ? MAP.gap + this.mlpWidth : 0) + 2;
     this.height = MAP.top + this.cellHeight * n_layers + 2;
   }
 
   box({ row, column }) {
-    return { x: MAP.left + column * this.cellWidth, y: MAP.top + row * this.cellHeight, width: this.cellWidth, height: this.cellHeight };
+    const isMlp = column === this.header.n_heads;
+    return {
+      x: MAP.left + column * this.cellWidth + (isMlp ? MAP.gap : 0), y: MAP.top + row * this.cellHeight,
+      width: isMlp ? this.mlpWidth : this.cellWidth, height: this.cellHeight,
+    };
   }
 
   share(value) {
@@ -94,7 +100,7 @@ class HeadMapCells {
 
   drawAxes() {
     const { context } = this;
-    const { n_layers, n_heads } = this.header;
+    const { n_layers, n_heads, n_columns } = this.header;
     context.fillStyle = this.colours.muted;
     context.font = `11px ${this.colours.font}`;
     context.textBaseline = "middle";
@@ -104,6 +110,10 @@ class HeadMapCells {
     context.textAlign = "center";
     for (let column = 0; column < n_heads; column += everyNth(this.cellWidth, MAP.tick))
       context.fillText(column, MAP.left + (column + 0.5) * this.cellWidth, MAP.top - 9);
+    if (n_columns > n_heads) {
+      const { x, width } = this.box({ row: 0, column: n_heads });
+      context.fillText("MLP", x + width / 2, MAP.top - 9);
+    }
     context.textAlign = "left";
     context.fillText("layer ↓", 0, MAP.top - 9);
     context.fillText("head →", MAP.left, 7);
@@ -113,8 +123,11 @@ class HeadMapCells {
     if (!this.header) return null;
     const bounds = this.canvas.getBoundingClientRect();
     const row = Math.floor((event.clientY - bounds.top - MAP.top) / this.cellHeight);
-    const column = Math.floor((event.clientX - bounds.left - MAP.left) / this.cellWidth);
-    const isInside = row >= 0 && column >= 0 && row < this.header.n_layers && column < this.header.n_heads;
+    const { n_layers, n_heads, n_columns } = this.header;
+    const x = event.clientX - bounds.left;
+    const mlp = n_columns > n_heads ? this.box({ row, column: n_heads }) : null;
+    const column = mlp && x >= mlp.x ? n_heads : Math.floor((x - MAP.left) / this.cellWidth);
+    const isInside = row >= 0 && column >= 0 && row < n_layers && (column < n_heads || (mlp && x >= mlp.x && x < mlp.x + mlp.width));
     return isInside ? { row, column } : null;
   }
 }

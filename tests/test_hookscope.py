@@ -111,7 +111,11 @@ def test_paths_and_pairs_in_a_notebook(model):
     assert paths.complete
     assert paths.heads.shape == (3, 4)
     rows = [hookscope.PairRow(TEXT + f" {a}", TEXT + f" {b}", *answers, *foils) for a, b in ("ab", "ba", "cd")]
-    made = hookscope.patch_pairs(model, rows)
-    assert made.effects.shape == (3, 3, 4)
+    for plan, shape in (
+        (None, (3, 4)),
+        (hookscope.PathPlan((hookscope.Receiver("q", 2, 1),)), (3, 5)),
+        (hookscope.AblationPlan("component"), (3, 5)),
+    ):
+        assert hookscope.sweep_pairs(model, rows, plan).effects.shape == (3, *shape)
     with pytest.raises(InterpError, match="no pair set"):
-        hookscope.patch_pairs(model, "nothing")
+        hookscope.sweep_pairs(model, "nothing")

@@ -7,6 +7,7 @@ paint. That is the one place where the house style allows an import inside a fun
 # ruff: noqa: PLC0415
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
     from interp_core.ablation import AblationPlan
     from interp_core.comparison import Comparison
     from interp_core.generation import Continuation, Sampling
-    from interp_core.metrics import Metric
+    from interp_core.metrics import Metric, MetricKind
     from interp_core.model_card import ModelCard
     from interp_core.models import LoadedModel
+    from interp_core.pair_sets import UsablePair
+    from interp_core.pair_sweeps import Plan
     from interp_core.parity import Parity
-    from interp_core.patching import PatchingSweep, SweepPlan
+    from interp_core.patching import SweepPlan
+    from interp_core.path_patching import PathPlan
     from interp_core.predictions import Predictions
     from interp_core.prompt_pairs import PromptPair
     from interp_core.saved_runs import SavedRun
@@ -103,28 +107,60 @@ def comparison(clean: Run, changed: Run) -> "Comparison":
     return ask(clean.model, ("comparison", clean, changed), work, "Comparing with the clean run")
 
 
-def sweep_job(
-    key: Any, pair: "PromptPair", metric: "Metric", plan: "SweepPlan", so_far: "PatchingSweep | None" = None
-) -> Job:
+def sweep_job(key: Any, pair: "PromptPair", metric: "Metric", plan: "SweepPlan | PathPlan", so_far: Any = None) -> Job:
     """A patching sweep, under way or done; it goes on from `so_far`, where it was stopped before."""
 
     def work(model: "LoadedModel") -> Any:
-        from interp_core.patching import patch_sweep
+        from interp_core.patching import SweepPlan, patch_sweep
+        from interp_core.path_patching import patch_paths
 
-        return patch_sweep(model, pair, metric, plan, so_far=so_far)
+        sweep: Any = patch_sweep if isinstance(plan, SweepPlan) else patch_paths
+        return sweep(model, pair, metric, plan, so_far=so_far)
 
     return engine().submit(pair.clean.model, key, work)
 
 
-def ablation_job(run: Run, metric: "Metric", plan: "AblationPlan") -> Job:
-    """An ablation sweep, under way or done."""
+def ablation_job(key: Any, run: Run, metric: "Metric", plan: "AblationPlan", so_far: Any = None) -> Job:
+    """An ablation sweep, under way or done; it goes on from `so_far`, where it was stopped before."""
 
     def work(model: "LoadedModel") -> Any:
         from interp_core.ablation import ablate_each
 
-        return ablate_each(model, run, metric, plan)
+        return ablate_each(model, run, metric, plan, so_far=so_far)
 
-    return engine().submit(run.model, ("ablate each", run, metric, plan), work)
+    return engine().submit(run.model, key, work)
+
+
+def pairs_job(
+    spec: ModelSpec,
+    key: Any,
+    pairs: "tuple[UsablePair, ...]",
+    kind: "MetricKind",
+    plan: "Plan",
+    interventions: tuple[Intervention, ...],
+    so_far: Any = None,
+) -> Job:
+    """A sweep over pairs, under way or done; it goes on from `so_far`, where it was stopped before."""
+
+    def work(model: "LoadedModel") -> Any:
+        from interp_core.pair_sweeps import sweep_pairs
+
+        return sweep_pairs(model, pairs, kind, plan, interventions, so_far=so_far)
+
+    return engine().submit(spec, key, work)
+
+
+def common_tokens(spec: ModelSpec, prompts: tuple[tuple[int, ...], ...]) -> "Tokenised":
+    """The tokens of one prompt; of several of one length, the tokens that all share and an ellipsis for the others."""
+    results, key = engine().results, (spec, "common tokens", prompts)
+    known = results.get(key)
+    if known is None:
+        known = loaded(spec).tokenizer.describe(prompts[0])
+        same = [len(set(column)) == 1 for column in zip(*prompts, strict=False)]
+        shown = tuple(token if alike else "…" for token, alike in zip(known.str_tokens, same, strict=False))
+        known = replace(known, str_tokens=shown + known.str_tokens[len(shown) :])
+        results.put(key, known)
+    return known
 
 
 def predictions(run: Run, k: int = 10) -> "Predictions":

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from interp_core.errors import InterpError, InterventionError
-from interp_core.interventions import ACTIONS, Action, Intervention, Numbers, read_numbers
+from interp_core.interventions import ACTIONS, Action, Intervention
+from interp_core.number_lists import Numbers, read_numbers
 from interp_core.steering import list_vectors, store_vector
 from interp_core.types import ModelSpec
 from pages.ui import cached

@@ -133,9 +133,54 @@ _METRIC: Schema = {
     "foils": Field(" John", decode_text, encode_text),
 }
 
+_SET = ("prompt", "set")
+
+
+def _set_name(text: str) -> str:
+    if not (0 < len(text) <= 40 and all(char.isascii() and (char.isalnum() or char in "-_") for char in text)):
+        raise ValueError("it must be the name of a set of pairs")
+    return text
+
+
+_OVER: Schema = {
+    "over": choice(_SET, "prompt"),
+    "set": Field("indirect-object", _set_name),
+    "statistic": choice(("mean", "error", "pair"), "mean"),
+    "pair": whole(0, most=1000),
+}
+"""Over what a sweep goes: the prompt on the bench, or a set of pairs, and what is shown of that."""
+
+RECEIVER_KINDS = ("logits", "q", "k", "v", "mlp")
+"""Those of `interp_core.path_patching`, which imports torch; a test compares."""
+_Receiver = tuple[str, int, int]
+
+
+def _receivers(text: str) -> tuple[_Receiver, ...]:
+    """Such as `logits`, or `q.9.6_k.9.6_mlp.3.0`: kind, layer and head."""
+    found: list[_Receiver] = []
+    for part in text.split("_"):
+        kind, *place = part.split(".")
+        places = [int(number) for number in place if number.isascii() and number.isdigit() and len(number) < 6]
+        if kind not in RECEIVER_KINDS or len(place) != len(places) or len(places) != (0 if kind == "logits" else 2):
+            raise ValueError("it must be receivers such as logits or q.9.6_mlp.3.0")
+        found.append((kind, *(places or (0, 0))))  # type: ignore[arg-type]
+    if len(found) > 32:
+        raise ValueError("it may hold 32 receivers")
+    return tuple(dict.fromkeys(found))
+
+
+def _receivers_text(receivers: tuple[_Receiver, ...]) -> str:
+    return "_".join(kind if kind == "logits" else f"{kind}.{layer}.{head}" for kind, layer, head in receivers)
+
+
 PATCHING: Schema = {
     **SHARED,
     **_METRIC,
+    **_OVER,
+    "view": choice(("activations", "paths"), "activations"),
+    "receivers": Field((("logits", 0, 0),), _receivers, _receivers_text),
+    "mlps": choice(("recomputed", "frozen"), "recomputed"),
+    "mlp": switch(False),
     "corrupted": Field("When Mary and John went to the store, Mary gave a drink to", decode_text, encode_text),
     "site": choice((*STREAM_SITES, *HEAD_SITES, "mlp_post"), "resid_pre"),
     "by_position": switch(False),
@@ -147,7 +192,9 @@ PATCHING: Schema = {
 ABLATE: Schema = {
     **SHARED,
     **_METRIC,
-    "part": choice(("head", "attention", "mlp", "layer"), "head"),
+    **_OVER,
+    "part": choice(("component", "attention", "layer"), "component"),
+    "mlp": switch(False),
     "kind": choice(("zero", "mean", "resample"), "zero"),
     "seed": whole(0, most=1_000_000),
 }

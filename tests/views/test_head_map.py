@@ -107,7 +107,7 @@ def test_a_selection_is_shown_and_one_for_other_data_is_not(browser):
     with stage(browser, "head_map", head_map_payload(view())) as page:
         readout = page.get_by_test_id("head-map-readout")
         post(page, head_map_selection("b", layer=0, head=2))
-        expect(readout).to_contain_text("Point at a head")
+        expect(readout).to_contain_text("Point at a cell")
         post(page, head_map_selection("a", layer=0, head=2))
         expect(readout).to_have_text("L0H2 0.18")
         expect(page.locator(".hs-map-box.is-selected")).to_be_visible()

@@ -10,18 +10,20 @@ from pages.ui.url_state import UrlState
 
 if TYPE_CHECKING:
     from interp_core.patching import SweepPlan
+    from interp_core.path_patching import PathPlan
 
 
-def as_intervention(state: UrlState, plan: "SweepPlan", prompt: Prompt) -> Intervention | None:
+def as_intervention(state: UrlState, plan: "SweepPlan | PathPlan", prompt: Prompt) -> Intervention | None:
     """The selected cell, taken from the corrupted prompt into the prompt that all pages look at; None if none is."""
-    needed = {"head": state["head"], "pos": state["pos"], "unit": state["unit"]}
-    if any(needed.get(axis, 0) is None for axis in plan.axes):
+    mlp = "sender" in plan.axes and state["mlp"]
+    needed = {"head": state["head"], "pos": state["pos"], "unit": state["unit"], "sender": mlp or state["head"]}
+    if any(needed.get(axis, 0) is None for axis in plan.axes) or not state["corrupted"].strip():
         return None
     return Intervention(
         "patch",
-        plan.site,
+        "mlp_out" if mlp else getattr(plan, "site", "z"),
         layers=(state["layer"],),
-        heads=(state["head"],) if "head" in plan.axes else None,
+        heads=(state["head"],) if "head" in plan.axes or ("sender" in plan.axes and not mlp) else None,
         positions=(state["pos"],) if "pos" in plan.axes else None,
         units=(state["unit"],) if "unit" in plan.axes else None,
         sources=(state["corrupted"],),
@@ -29,19 +31,26 @@ def as_intervention(state: UrlState, plan: "SweepPlan", prompt: Prompt) -> Inter
     )
 
 
-def sweep_code(state: UrlState, bench: Bench, plan: "SweepPlan") -> str:
+def sweep_code(state: UrlState, bench: Bench, plan: "SweepPlan | PathPlan") -> str:
     """The lines that reproduce the sweep in a notebook."""
+    from interp_core.patching import SweepPlan  # noqa: PLC0415  torch: after the first paint
+
     prompt = bench.prompt.with_text(state["corrupted"])
     switches = ("" if prompt.prepend_bos else ", prepend_bos=False") + (", chat=True" if prompt.chat else "")
-    what = [repr(plan.site)]
-    what += ["by_position=False"] if not plan.by_position else []
-    what += [f"layer={plan.layer}"] if plan.layer is not None else []
-    what += [f"direction={plan.direction!r}"] if plan.direction != "denoising" else []
+    if isinstance(plan, SweepPlan):
+        call, what = "patch", [repr(plan.site)]
+        what += ["by_position=False"] if not plan.by_position else []
+        what += [f"layer={plan.layer}"] if plan.layer is not None else []
+        what += [f"direction={plan.direction!r}"] if plan.direction != "denoising" else []
+    else:
+        receivers = [f"hookscope.Receiver({one.kind!r}, {one.layer}, {one.head})" for one in plan.receivers]
+        call, what = (
+            "patch_paths",
+            [f"[{', '.join(receivers)}]", f"mlps={plan.mlps!r}", f"direction={plan.direction!r}"],
+        )
     return (
         share.load_code(bench)
         + f"corrupted = hookscope.Prompt({prompt.text!r}{switches})\n"
-        + f"sweep = hookscope.patch(model, prompt, corrupted, {', '.join(what)}, {answers.metric_code(state)})\n"
-        + "sweep.effect  # recovered fraction, by "
-        + " x ".join(plan.axes)
-        + "\n"
+        + f"sweep = hookscope.{call}(model, prompt, corrupted, {', '.join(what)}, {answers.metric_code(state)})\n"
+        + f"sweep.effect  # recovered fraction, by {' x '.join(plan.axes)}\n"
     )

@@ -5,15 +5,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import streamlit as st
+from jaxtyping import Bool, Float
 
 from interp_views.head_map import HeadMapView, head_map_payload, head_map_selection
 from interp_views.position_map import PositionMapView, position_map_payload, position_map_selection
-from pages.ui.bench import Bench
 from pages.ui.mount import picture
+from pages.ui.patching import neurons
 from pages.ui.url_state import UrlState
 
 if TYPE_CHECKING:
-    from interp_core.patching import PatchingSweep
+    from interp_core.patching import PatchingSweep, SweepPlan
+    from interp_core.path_patching import PathPlan, PathSweep
+    from interp_core.tokens import Tokenised
 
 _MOST_ROWS = 60
 
@@ -43,39 +47,83 @@ class Shown:
         return replace(self, values=np.ascontiguousarray(values))
 
 
-def shown_of(state: UrlState, made: "PatchingSweep") -> Shown:
+def shown_of(state: UrlState, made: "PatchingSweep | PathSweep") -> Shown:
     """What the page asks for: a fraction or the metric itself."""
     noising = made.plan.direction == "noising"
     if state["scale"] == "raw":
         base = made.clean_score if noising else made.corrupted_score
         return Shown(made.score, "metric after the patch", made.unit, base, made.unit == "logits")
+    return _fraction(made.effect, noising, "")
+
+
+def shown_of_pairs(state: UrlState, values: Float[np.ndarray, "..."], what: str, plan: "SweepPlan | PathPlan") -> Shown:
+    """A statistic of the recovered fraction over pairs."""
+    if state["statistic"] == "error":
+        return Shown(values, what, "of the fraction", 0.0, False)
+    return _fraction(values, plan.direction == "noising", f", {what}")
+
+
+def _fraction(effect: Float[np.ndarray, "..."], noising: bool, what: str) -> Shown:
     if noising:
-        return Shown(1 - made.effect, "lost fraction", "(0 as clean, 1 as corrupted)", 0.0, True)
-    return Shown(made.effect, "recovered fraction", "(0 as corrupted, 1 as clean)", 0.0, True)
+        return Shown(1 - effect, "lost fraction" + what, "(0 as clean, 1 as corrupted)", 0.0, True)
+    return Shown(effect, "recovered fraction" + what, "(0 as corrupted, 1 as clean)", 0.0, True)
+
+
+def draw(
+    state: UrlState,
+    tokens: "Tokenised",
+    shown: Shown,
+    plan: "SweepPlan | PathPlan",
+    exact: Bool[np.ndarray, "..."] | None,
+) -> tuple[str, bytes]:
+    """Draw a sweep by its axes; return which component draws its standalone picture, and the data of that."""
+    if "unit" in plan.axes:
+        neurons.show(state, tokens, plan, shown, exact)
+        return "position_map", _neuron_payload(tokens, plan, shown)
+    if plan.axes == ("layer", "pos"):
+        return "position_map", position_picture(state, tokens, shown)
+    if plan.axes == ("layer", "sender"):
+        return "head_map", head_picture(state, shown.part(shown.values[:, :-1]), shown.values[:, -1])
+    if plan.axes == ("layer", "head"):
+        return "head_map", head_picture(state, shown)
+    off = np.nan_to_num(np.abs(shown.values - shown.base))
+    strongest = np.take_along_axis(shown.values, off.argmax(1)[:, None], 1)[:, 0]
+    st.caption("Each head at the position where it matters most. Click one to see its positions.")
+    payload = head_picture(state, shown.part(strongest))
+    head = state["head"] if state["head"] is not None else int(off.max((0, 1)).argmax())
+    st.caption(f"Head {head} of every layer, by position.")
+    position_picture(state, tokens, shown.part(shown.values[:, :, head]))
+    return "head_map", payload
 
 
 def _about(*what: Any) -> str:
     return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
 
 
-def head_picture(state: UrlState, shown: Shown) -> bytes:
-    """Draw layers by heads, and return what was drawn."""
-    about = _about("heads", shown.values.tobytes(), shown.name)
+def head_picture(state: UrlState, shown: Shown, mlps: Float[np.ndarray, " layer"] | None = None) -> bytes:
+    """Draw layers by heads, and the MLPs beside them; return what was drawn."""
+    about = _about("heads", shown.values.tobytes(), None if mlps is None else mlps.tobytes(), shown.name)
+    low, high = shown.range if mlps is None else shown.part(np.column_stack([shown.values, mlps])).range
     payload = head_map_payload(
-        HeadMapView(shown.values, shown.name, shown.unit, *shown.range, signed=shown.signed, decimals=3, about=about)
-    )
+        HeadMapView(
+            shown.values, shown.name, shown.unit, low, high, signed=shown.signed, decimals=3, about=about, mlps=mlps,
+            missing="not computed yet",
+        )
+    )  # fmt: skip
+    mlp = mlps is not None and state["mlp"]
+    head = None if mlp else state["head"]
     picture(
         "head_map", payload, key="picture.patching.heads",
-        parts=[head_map_selection(about, layer=None if state["head"] is None else state["layer"], head=state["head"])],
-        events={"open": lambda value: select(state, value.get("layer"), head=value.get("head"))},
+        parts=[head_map_selection(about, layer=state["layer"] if mlp or head is not None else None, head=head, mlp=mlp)],
+        events={"open": lambda value: select(state, value.get("layer"), head=value.get("head"), mlp=value.get("mlp"))},
     )  # fmt: skip
     return payload
 
 
-def position_picture(state: UrlState, bench: Bench, shown: Shown) -> bytes:
+def position_picture(state: UrlState, tokens: "Tokenised", shown: Shown) -> bytes:
     """Draw layers by positions, and return what was drawn."""
     about = _about("positions", shown.values.tobytes(), shown.name)
-    payload = _position_payload(bench, shown, tuple(map(str, range(len(shown.values)))), about)
+    payload = _position_payload(tokens, shown, tuple(map(str, range(len(shown.values)))), about)
     picture(
         "position_map", payload, key="picture.patching.positions",
         parts=[position_map_selection(about, row=state["layer"] if state["pos"] is not None else None, pos=state["pos"])],
@@ -84,8 +132,7 @@ def position_picture(state: UrlState, bench: Bench, shown: Shown) -> bytes:
     return payload
 
 
-def _position_payload(bench: Bench, shown: Shown, rows: tuple[str, ...], about: str) -> bytes:
-    tokens = bench.tokenised
+def _position_payload(tokens: "Tokenised", shown: Shown, rows: tuple[str, ...], about: str) -> bytes:
     return position_map_payload(
         PositionMapView(
             shown.values,
@@ -102,15 +149,15 @@ def _position_payload(bench: Bench, shown: Shown, rows: tuple[str, ...], about: 
     )
 
 
-def neuron_payload(bench: Bench, made: "PatchingSweep", shown: Shown) -> bytes:
+def _neuron_payload(tokens: "Tokenised", plan: "SweepPlan | PathPlan", shown: Shown) -> bytes:
     """The strongest neurons by position, for the file that is taken along."""
-    by_position = shown.values if shown.values.ndim == 2 else np.repeat(shown.values[None], len(bench.tokenised.ids), 0)
+    by_position = shown.values if shown.values.ndim == 2 else np.repeat(shown.values[None], len(tokens.ids), 0)
     top = np.argsort(-np.nan_to_num(np.abs(by_position - shown.base)).max(0), kind="stable")[:_MOST_ROWS]
-    rows = tuple(f"L{made.plan.layer}N{unit}" for unit in top)
-    return _position_payload(bench, shown.part(by_position[:, top].T), rows, "")
+    rows = tuple(f"L{getattr(plan, 'layer', 0)}N{unit}" for unit in top)
+    return _position_payload(tokens, shown.part(by_position[:, top].T), rows, "")
 
 
-def select(state: UrlState, layer: Any, *, head: Any = None, pos: Any = None) -> None:
+def select(state: UrlState, layer: Any, *, head: Any = None, pos: Any = None, mlp: Any = None) -> None:
     """What was clicked, on this page and on every other."""
     if isinstance(layer, int):
         state.set("layer", layer)
@@ -118,3 +165,4 @@ def select(state: UrlState, layer: Any, *, head: Any = None, pos: Any = None) ->
         state.set("head", head)
     if isinstance(pos, int):
         state.set("pos", pos)
+    state.set("mlp", mlp is True)
