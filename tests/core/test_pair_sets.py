@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 
+from interp_core.ablation import AblationPlan
 from interp_core.errors import BatchError, InterpError
 from interp_core.hooks import forward
+from interp_core.interventions import Intervention
 from interp_core.jobs import finish
 from interp_core.metrics import Metric
 from interp_core.pair_sets import PairRow, read_pairs, read_shipped, shipped_sets, usable_pairs
-from interp_core.pair_sweeps import sweep_pairs
+from interp_core.pair_sweeps import need_of, sweep_pairs
 from interp_core.patching import SweepPlan, patch_sweep
+from interp_core.path_patching import PathPlan
 from interp_core.prompt_pairs import PromptPair
 from interp_core.prompts import Prompt
 from interp_core.types import Run
@@ -114,3 +117,46 @@ def test_the_mean_over_pairs_is_the_mean_of_their_sweeps(tiny):
 def test_no_pair_at_all_is_said(tiny):
     with pytest.raises(InterpError, match="No pair of the set"):
         finish(sweep_pairs(tiny, [], "logit_difference", SweepPlan()))
+
+
+def test_what_must_have_the_same_length_depends_on_the_sweep(tiny):
+    rows = (PairRow("a b c", "a b d", "a", "b"), PairRow("a b", "a c", "a", "b"), PairRow("a b c", "a", "a", "b"))
+    assert [len(usable_pairs(tiny.tokenizer, rows, need)[0]) for need in ("positions", "pairs", "clean")] == [1, 2, 3]
+    assert [need_of(plan) for plan in (SweepPlan("resid_pre"), SweepPlan("z", False), PathPlan(), AblationPlan())] == [
+        "positions", "pairs", "pairs", "clean",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "plan", [SweepPlan("resid_pre"), PathPlan(), AblationPlan("component")], ids=lambda plan: plan.axes[1]
+)
+def test_a_stopped_sweep_over_pairs_goes_on_with_those_that_are_left(tiny, plan):
+    rows = tuple(PairRow(f"a {x} c", f"a {y} c", "a", "b") for x, y in ("bd", "db", "cd", "dc"))
+    pairs, problems = usable_pairs(tiny.tokenizer, rows)
+    assert not problems
+    whole = finish(sweep_pairs(tiny, pairs, "logit_difference", plan))
+    steps = sweep_pairs(tiny, pairs, "logit_difference", plan)
+    so_far = next(step.partial for step in steps if step.partial is not None and len(step.partial.places) == 2)
+    assert not so_far.complete
+    steps.close()
+    rest = sweep_pairs(tiny, pairs, "logit_difference", plan, so_far=so_far)
+    assert next(rest).note == "pair 3 of 4"
+    made = finish(rest)
+    assert made.complete
+    assert made.places == whole.places == (0, 1, 2, 3)
+    assert np.array_equal(made.effects, whole.effects)
+    assert np.array_equal(made.clean_scores, whole.clean_scores)
+
+
+def test_pairs_without_an_effect_and_those_that_an_intervention_does_not_fit_are_left_out(tiny):
+    rows = (PairRow("a b c d", "a c c d", "a", "b"), PairRow("a b", "a c", "a", "b"))
+    pairs, _ = usable_pairs(tiny.tokenizer, rows, "pairs")
+    at_four = (Intervention("zero", "mlp_out", layers=(0,), positions=(3,)),)
+    made = finish(sweep_pairs(tiny, pairs, "logit_difference", SweepPlan("z", False), at_four))
+    assert made.places == (0,)
+    assert made.complete
+    assert made.left_out[0][0] == 1
+    assert "position" in made.left_out[0][1]
+    same = (Intervention("zero", "resid_post", layers=(tiny.card.n_layers - 1,)),)
+    with pytest.raises(InterpError, match="No pair of the set shows an effect"):
+        finish(sweep_pairs(tiny, pairs, "logit_difference", SweepPlan("z", False), same))

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from interp_views.component import Component
 from interp_views.head_map import HeadMapView, head_map_payload, head_map_selection
 from interp_views.position_bars import layer_bars
-from pages.ui import answers, cached, pair_sets, share
+from pages.ui import answers, cached, pair_results, pair_sets, share
 from pages.ui.ablate import offers
 from pages.ui.bench import Bench
 from pages.ui.following import follow, go_on
@@ -95,18 +95,18 @@ def _over_set(state: UrlState, bench: Bench, plan: "AblationPlan") -> None:
         + f"{len(made.places):,} of {made.n_pairs:,} prompts swept. As they are: {made.clean_scores.mean():.3f} {made.unit} in "
         "the mean."
     )
-    values, what = pair_sets.show_statistic(state, made, pairs)
+    values, what = pair_results.show_statistic(state, made, pairs)
     kind_of_picture, drawn = _draw(
         state, bench, plan, values, f"change by ablation, {what}", made.unit, signed=state["statistic"] != "error"
     )
     offers.show(state, plan, values, made.unit)
-    pair_sets.show_pairs(state, made, pairs)
+    pair_results.show_pairs(state, made, pairs)
     _end(
         bench,
         drawn,
         kind_of_picture,
-        lambda: pair_sets.pairs_table(made, pairs),
-        pair_sets.sweep_code(state, bench, plan),
+        lambda: pair_results.pairs_table(made, pairs),
+        pair_results.sweep_code(state, bench, plan),
     )
     go_on(followed, lambda partial: len(partial.places) + len(partial.left_out), 1)
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from interp_core.pair_sets import UsablePair
 from interp_views.component import Component
-from pages.ui import cached, pair_sets, share
+from pages.ui import cached, pair_results, pair_sets, share
 from pages.ui.bench import Bench
 from pages.ui.following import follow, go_on
 from pages.ui.markdown import plain
@@ -49,20 +49,20 @@ def show(state: UrlState, bench: Bench, show_plan: ShowPlan) -> None:
             f"mean corrupted {made.corrupted_scores.mean():.3f} {made.unit}."
         )
     )
-    values, what = pair_sets.show_statistic(state, made, pairs)
+    values, what = pair_results.show_statistic(state, made, pairs)
     shown = pictures.shown_of_pairs(state, values, what, plan)
     tokens = cached.common_tokens(bench.spec, _prompts(state, made.places, pairs))
     drawn, payload = pictures.draw(state, tokens, shown, plan, None)
     offers.show(state, bench, plan)
-    pair_sets.show_pairs(state, made, pairs)
+    pair_results.show_pairs(state, made, pairs)
     with st.expander("How to read this"):
         st.markdown(_HOW_TO_READ)
     title = share.title(bench, f"Patching over {len(made.places)} pairs, {what}")
     share.show_downloads(
         "patching-pairs",
-        lambda: pair_sets.pairs_table(made, pairs),
+        lambda: pair_results.pairs_table(made, pairs),
         lambda: Component.load(drawn).standalone(payload, title),
-        pair_sets.sweep_code(state, bench, plan),
+        pair_results.sweep_code(state, bench, plan),
         arrays=lambda: {"effects": made.effects, "mean": made.mean, "standard_error": made.standard_error},
     )
     go_on(followed, lambda partial: len(partial.places) + len(partial.left_out), 1)
