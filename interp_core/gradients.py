@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from interp_core.attached import attached
 from interp_core.hooks import Edit, HookedModel, as_hooks
 
 
@@ -33,7 +34,7 @@ def score_gradients(
         return embedding.detach().requires_grad_(True)
 
     hooks = [("hook_embed", begin), *as_hooks(edits), *((name, keep(name)) for name in names)]
-    with torch.enable_grad(), model.hooks(fwd_hooks=hooks):
+    with torch.enable_grad(), attached(model, hooks):
         value = score(model(tokens)[0])
         kept = [activations[name] for name in names]
         gradients = torch.autograd.grad(value, kept, allow_unused=True)

@@ -29,12 +29,22 @@ _SHORT = {
     "mlp.hook_post": "mlp_post",
     "hook_embed": "embed",
     "hook_pos_embed": "pos_embed",
+    "attn.hook_result": "result",
+    "hook_q_input": "q_input",
+    "hook_k_input": "k_input",
+    "hook_v_input": "v_input",
+    "hook_attn_in": "attn_in",
+    "hook_mlp_in": "mlp_in",
 }
 _LONG = {short: long for long, short in _SHORT.items()}
+_SHORT |= {f"attn.hook_{name}": name for name in ("q_input", "k_input", "v_input", "attn_in")}
 MAIN_POINTS = (
     "z", "pattern", "q", "k", "v", "attn_out", "mlp_out", "mlp_post", "resid_pre", "resid_mid", "resid_post", "embed",
+    "result", "q_input", "k_input", "v_input", "attn_in", "mlp_in",
 )  # fmt: skip
 """Those that a menu names first."""
+DERIVED_POINTS = ("result", "q_input", "k_input", "v_input", "attn_in", "mlp_in")
+"""Those that an ordinary forward pass does not compute; `derived_points` does."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,11 @@ class HookPoint:
     """Heads that the point has: those of keys and values may be fewer than the queries'. 0 without a head axis."""
     layers: tuple[int, ...]
     """Layers that have it; empty for a point outside the layers."""
+
+    @property
+    def derived(self) -> bool:
+        """Whether an ordinary forward pass does not compute it."""
+        return self.name in DERIVED_POINTS
 
     def hook(self, layer: int | None) -> str:
         """The model's name of it in a layer."""
@@ -73,6 +88,16 @@ def post_norm_hook(part: PostNorm, layer: int) -> str:
     return f"blocks.{layer}.{part}.hook_in"
 
 
+def output_hook(layer: int) -> str:
+    """What leaves W_O, with its bias, before any further norm, `"batch pos d_model"`."""
+    return f"blocks.{layer}.attn.o.hook_out"
+
+
+def norm_hooks(norm: Literal["ln1", "ln2"], layer: int) -> tuple[str, str]:
+    """What attention's norm, or the MLP's, reads and gives."""
+    return f"blocks.{layer}.{norm}.hook_in", f"blocks.{layer}.{norm}.hook_out"
+
+
 def canonical_name(name: str) -> tuple[str, int | None]:
     """Short name and layer (None where none is given) of a hook name in any of its spellings."""
     layer, rest = None, name.strip()
@@ -92,8 +117,24 @@ def point_named(points: Iterable[HookPoint], name: str) -> HookPoint:
     known = {point.name: point for point in points}
     if name in known:
         return known[name]
+    if name in DERIVED_POINTS:
+        raise InterventionError(f"This model has no {name}: {_LACKING[name]}")
     near = [point for point in MAIN_POINTS if point in known]
     raise InterventionError(
         f"This model has no hook point {name[:60]!r} that a forward pass reaches. It has {', '.join(near)} and "
         f"{len(known) - len(near)} more: pick one of the list on the Ablate page."
     )
+
+
+_NO_PROJECTION = (
+    "its heads do not read the residual stream by one norm and one matrix each, or do not show it. Act on q, k or v."
+)
+_LACKING = {
+    "result": "its heads do not write by one matrix each, or do not show it. Act on z or attn_out.",
+    "q_input": _NO_PROJECTION,
+    "k_input": _NO_PROJECTION,
+    "v_input": _NO_PROJECTION,
+    "attn_in": "several query heads share a key and value head, or the architecture does not show what a head reads. Act on "
+    "q_input, k_input or v_input, or on ln1.hook_in for all heads at once.",
+    "mlp_in": "its MLP does not read the residual stream by a norm of its own. Act on mlp_out.",
+}

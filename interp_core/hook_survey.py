@@ -1,12 +1,15 @@
-"""Which hook points a loaded model really has: those that a forward pass reaches, by their canonical names."""
+"""Which hook points a loaded model really has: those that a forward pass reaches, by their canonical names, and those that
+can be computed from them, if that gives the model's own numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from interp_core.hook_points import MAIN_POINTS, Axes, HookPoint, canonical_name
+from interp_core.attached import attached
+from interp_core.derived_points import routes
+from interp_core.hook_points import DERIVED_POINTS, MAIN_POINTS, Axes, HookPoint, canonical_name, layer_hook
 
 
 def find_hook_points(bridge: Any) -> tuple[HookPoint, ...]:
@@ -18,12 +21,15 @@ def find_hook_points(bridge: Any) -> tuple[HookPoint, ...]:
     canonical: dict[int, str] = {}
     for name, point in bridge.hook_dict.items():
         canonical[id(point)] = min(canonical.get(id(point), name), name, key=_awkwardness)
-    names = [name for name in canonical.values() if name.rpartition(".")[2] not in _GATED]
+    names = [name for name in bridge.hook_dict if canonical_name(name)[0] not in DERIVED_POINTS]
     taken = {bridge.cfg.n_heads, getattr(bridge.cfg, "n_key_value_heads", None), bridge.cfg.d_head}
     n_pos = next(length for length in range(3, 9) if length not in taken)
     seen = _run(bridge, names, n_pos)
     found: dict[str, HookPoint] = {}
-    for name, activation in seen.items():
+    for name in canonical.values():
+        if name not in seen:
+            continue
+        activation = seen[name]
         axes = _axes(activation.shape, n_pos)
         short, layer = canonical_name(name)
         if axes is None or (short == "resid_mid" and not _is_sum(seen, name)):
@@ -37,6 +43,7 @@ def find_hook_points(bridge: Any) -> tuple[HookPoint, ...]:
             n_heads=activation.shape[heads] if heads else 0,
             layers=before if layer is None else (*before, layer),
         )
+    found |= {point.name: point for point in _derived(bridge, seen, found)}
     order = {name: place for place, name in enumerate(MAIN_POINTS)}
     return tuple(sorted(found.values(), key=lambda point: (order.get(point.name, len(order)), point.name)))
 
@@ -53,7 +60,7 @@ def _run(bridge: Any, names: list[str], n_pos: int) -> dict[str, Tensor]:
         return keep
 
     tokens = torch.zeros(1, n_pos, dtype=torch.long, device=next(bridge.parameters()).device)
-    with bridge.hooks(fwd_hooks=[(name, see(name)) for name in names]):
+    with attached(bridge, [(name, see(name)) for name in names]):
         bridge(tokens)
     return seen
 
@@ -68,8 +75,40 @@ def _is_sum(seen: dict[str, Tensor], resid_mid: str) -> bool:
     )  # fmt: skip
 
 
-_GATED = {"hook_mlp_in", "hook_attn_in", "hook_q_input", "hook_k_input", "hook_v_input", "hook_result"}
-"""Points that need a flag which changes the model's numbers; naming one of them raises until it is set."""
+def _derived(bridge: Any, seen: dict[str, Tensor], found: Mapping[str, HookPoint]) -> Iterator[HookPoint]:
+    """Derived points, in those layers where computing them gives what the model computed."""
+    for name in DERIVED_POINTS:
+        layers = tuple(layer for layer in range(bridge.cfg.n_layers) if _holds(bridge, seen, found, name, layer))
+        if layers:
+            heads = {"mlp_in": "", "result": "z", "attn_in": "q"}.get(name, name[0])
+            yield HookPoint(
+                name,
+                "pos head" if heads else "pos",
+                width=seen[layer_hook("resid_pre", layers[0])].shape[-1],
+                n_heads=found[heads].n_heads if heads else 0,
+                layers=layers,
+            )
+
+
+@torch.no_grad()
+def _holds(bridge: Any, seen: dict[str, Tensor], found: Mapping[str, HookPoint], name: str, layer: int) -> bool:
+    ways = routes(bridge.blocks[layer], layer, name, found)
+    stream = seen.get(layer_hook("resid_pre", layer))
+    if not ways or stream is None or not all({way.reads, way.writes} <= set(seen) for way in ways):
+        return False
+    if name == "mlp_in":  # some architectures put this norm behind the MLP
+        attn_out = seen.get(layer_hook("attn_out", layer))
+        streams = [stream] if attn_out is None else [stream, stream + attn_out]
+        if not any(_close(seen[ways[0].reads], one) for one in streams):
+            return False
+    return all(_close(way.written(way.activation(seen[way.reads])), seen[way.writes]) for way in ways)
+
+
+def _close(one: Tensor, other: Tensor) -> bool:
+    """Equal but for rounding, of short formats too."""
+    if one.shape != other.shape:
+        return False
+    return torch.allclose(one, other, rtol=1e-2, atol=1e-2 * float(other.abs().max()))
 
 
 def _awkwardness(name: str) -> tuple[bool, int, str]:

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-Hook = tuple[str, Callable[..., Tensor | None]]
+from interp_core.attached import Hook, attached, keepers
 
 
 @runtime_checkable
@@ -29,9 +29,10 @@ class HookedModel(Protocol):
     """The norm before the unembedding."""
     unembed: Any
 
-    def __call__(self, input: Tensor, /, **options: Any) -> Any: ...
+    hook_dict: Any
+    """Hook points by each of their names."""
 
-    def hooks(self, fwd_hooks: list[Hook]) -> Any: ...
+    def __call__(self, input: Tensor, /, **options: Any) -> Any: ...
 
 
 def pattern_hook(layer: int) -> str:
@@ -88,10 +89,17 @@ class Edit(Protocol):
         ...
 
 
-def as_hooks(edits: Sequence[Edit], first: int = 0) -> list[Hook]:
-    """The hooks that apply a run's interventions, in their order, in a pass that begins at position `first`."""
+def as_hooks(edits: Sequence[Edit], first: int = 0, then: Sequence[Hook] = ()) -> list[Hook]:
+    """The hooks that apply a run's interventions, in their order, in a pass that begins at position `first`.
+
+    Further edits go into `then`: an intervention that is computed from another activation must see them there.
+    """
     made = [edit.hooks(first) for edit in edits]
-    return [hook for editing, _ in made for hook in editing] + [hook for _, looking in made for hook in looking]
+    return [
+        *(hook for editing, _ in made for hook in editing),
+        *then,
+        *(hook for _, looking in made for hook in looking),
+    ]
 
 
 def resid_mid_hooks(layer: int, edit: Callable[[Tensor], Tensor]) -> tuple[list[Hook], list[Hook]]:
@@ -137,22 +145,10 @@ def forward(
     kept: dict[str, Tensor] = {}
     hooks = [*as_hooks(edits), *keepers(keep, kept)]
     stop = {} if stop_at_layer is None else {"stop_at_layer": stop_at_layer}
-    with model.hooks(fwd_hooks=hooks):
+    with attached(model, hooks):
         output = model(tokens, **stop)
     assert set(kept) == set(keep), f"hook points that never fired: {set(keep) - set(kept)}"
     return Forward(output, kept)
-
-
-def keepers(names: Sequence[str], kept: dict[str, Tensor]) -> list[Hook]:
-    """Hooks that put the activations of these names into `kept`."""
-
-    def keeper(name: str) -> Hook:
-        def keep_activation(activation: Tensor, hook: object) -> None:
-            kept[name] = activation.detach()
-
-        return name, keep_activation
-
-    return [keeper(name) for name in names]
 
 
 class _SeenAllError(Exception):
@@ -182,7 +178,7 @@ def watch(
 
         return name, look_at
 
-    with model.hooks(fwd_hooks=[*as_hooks(edits), *map(looker, look)]), contextlib.suppress(_SeenAllError):
+    with attached(model, [*as_hooks(edits), *map(looker, look)]), contextlib.suppress(_SeenAllError):
         model(tokens)
     assert not waiting, f"hook points that never fired: {waiting}"
 
@@ -193,5 +189,5 @@ def forward_next(
 ) -> tuple[Float[Tensor, "batch pos d_vocab"], Any]:
     """Logits of tokens that follow a prefix whose keys and values are in `past` (None at first), and the new `past`."""
     first = 0 if past is None else past.get_seq_length()
-    with model.hooks(fwd_hooks=as_hooks(edits, first)):
+    with attached(model, as_hooks(edits, first)):
         return model(tokens, return_type="logits_and_cache", use_cache=True, past_key_values=past)

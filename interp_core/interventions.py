@@ -19,16 +19,13 @@ from typing import Literal, get_args
 from urllib.parse import quote, unquote
 
 from interp_core.errors import InterventionError
-from interp_core.hook_points import HookPoint, canonical_name, point_named
+from interp_core.hook_points import canonical_name
+from interp_core.number_lists import Numbers, read_numbers, write_numbers
 
 Action = Literal["zero", "mean", "resample", "freeze", "patch", "scale", "add"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
-Numbers = tuple[int, ...] | None
-"""Which of an axis; None for all of it."""
-
 MOST_INTERVENTIONS = 64
-MOST_NUMBERS = 4096
 
 
 @dataclass(frozen=True)
@@ -72,11 +69,11 @@ class Intervention:
         words = ["off"] if not self.on else []
         words += [self.action, self.point]
         for letter, numbers in (("L", self.layers), ("H", self.heads), ("P", self.positions), ("U", self.units)):
-            words += [] if numbers is None else [letter + _spans(numbers)]
+            words += [] if numbers is None else [letter + write_numbers(numbers)]
         words += ["others"] if self.others else []
         words += [f"x{self.factor:g}"] if self.factor != 1 else []
         words += [f"{name}:{quote(text, safe='')}" for name, text in zip(self._labels(), self.sources, strict=False)]
-        words += [] if self.source_positions is None else ["Q" + _spans(self.source_positions)]
+        words += [] if self.source_positions is None else ["Q" + write_numbers(self.source_positions)]
         words += [f"vector:{quote(self.vector, safe='')}"] if self.vector else []
         words += ["nobos"] if not self.bos else []
         words += [f"seed:{self.seed}"] if self.seed else []
@@ -86,7 +83,7 @@ class Intervention:
     def label(self) -> str:
         """What a chip shows: short, for people."""
         where = "".join(
-            f" {letter}{_spans(numbers)}"
+            f" {letter}{write_numbers(numbers)}"
             for letter, numbers in (("L", self.layers), ("H", self.heads), ("P", self.positions), ("U", self.units))
             if numbers is not None
         )
@@ -148,73 +145,6 @@ class Intervention:
         if not abs(self.factor) <= 1e6:
             raise InterventionError(f"{self.label}: the factor must lie between -1,000,000 and 1,000,000.")
         return self
-
-
-def fit_to_model(intervention: Intervention, points: tuple[HookPoint, ...], n_layers: int) -> Intervention:
-    """The same intervention in canonical form, if the model has the places that it names.
-
-    The output of one layer and the input of the next are one place: `resid_post` becomes `resid_pre` where it can.
-
-    Raises:
-        InterventionError: The model lacks the hook point, a layer, a head or a unit.
-    """
-    point = point_named(points, intervention.point)
-    what = intervention.label
-    if not point.layers and intervention.layers is not None:
-        raise InterventionError(f"{what}: {point.name} stands outside the layers. Remove the layer.")
-    _within(what, "layer", intervention.layers, n_layers)
-    lacking = sorted(set(intervention.layers or ()) - set(point.layers))
-    if point.layers and lacking:
-        raise InterventionError(f"{what}: layer {lacking[0]} has no {point.name}. Pick another layer.")
-    if intervention.heads is not None and not point.n_heads:
-        raise InterventionError(f"{what}: {point.name} has no heads. Remove them, or act on z.")
-    _within(what, "head", intervention.heads, point.n_heads)
-    if point.width:
-        _within(what, "unit", intervention.units, point.width)
-    if point.axes == "head query_pos key_pos" and intervention.action in ("mean", "resample", "add"):
-        raise InterventionError(
-            f"{what}: patterns of different prompts have different sizes, so they cannot be averaged, drawn or added. "
-            "Zero, freeze, patch or scale them, or act on z."
-        )
-    if intervention.point == "resid_post" and intervention.layers and max(intervention.layers) + 1 < n_layers:
-        return replace(intervention, point="resid_pre", layers=tuple(layer + 1 for layer in intervention.layers))
-    return intervention
-
-
-def _within(what: str, axis: str, numbers: Numbers, count: int) -> None:
-    over = [number for number in numbers or () if number >= count]
-    if over:
-        raise InterventionError(f"{what}: there is no {axis} {over[0]}. The last one is {count - 1}.")
-
-
-def _spans(numbers: tuple[int, ...]) -> str:
-    """`2-4,7` for 2, 3, 4, 7; the order is kept."""
-    spans: list[list[int]] = []
-    for number in numbers:
-        if spans and number == spans[-1][1] + 1:
-            spans[-1][1] = number
-        else:
-            spans.append([number, number])
-    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
-
-
-def read_numbers(text: str) -> tuple[int, ...]:
-    """The inverse of how numbers are written: `2-4,7`.
-
-    Raises:
-        InterventionError: It is no such list.
-    """
-    numbers: list[int] = []
-    for part in text.replace(" ", "").split(","):
-        low, dash, high = part.partition("-")
-        if not all(end.isascii() and end.isdigit() and len(end) < 7 for end in ((low, high) if dash else (low,))):
-            raise InterventionError(f"{text[:60]!r} is no list of numbers. Write such as 2-4,7.")
-        numbers += range(int(low), int(high if dash else low) + 1)
-        if len(numbers) > MOST_NUMBERS:
-            raise InterventionError(f"{text[:60]!r} names more than {MOST_NUMBERS:,} places. Name fewer.")
-    if len(set(numbers)) != len(numbers) or not numbers:
-        raise InterventionError(f"{text[:60]!r} names a place twice, or none. Name each once.")
-    return tuple(numbers)
 
 
 _AXES = {"L": "layers", "H": "heads", "P": "positions", "U": "units", "Q": "source_positions"}

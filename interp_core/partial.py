@@ -14,8 +14,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicCache
 
+from interp_core.attached import Hook, attached, keepers
 from interp_core.errors import InterpError
-from interp_core.hooks import Edit, Hook, HookedModel, as_hooks, keepers
+from interp_core.hooks import Edit, HookedModel, as_hooks
 
 _ROWS = 256
 """Rows whose logits are held at once: 50 MB at 49,152 tokens of vocabulary."""
@@ -61,7 +62,7 @@ def record_run(
     # A cache of our own: Hugging Face's for sliding windows forgets what lies outside the window.
     cache = DynamicCache()
     try:
-        with model.hooks(fwd_hooks=[*as_hooks(edits), *keepers(keep, kept)]):
+        with attached(model, [*as_hooks(edits), *keepers(keep, kept)]):
             logits = model(tokens, past_key_values=cache, use_cache=True)
     finally:
         for handle in handles:
@@ -90,7 +91,7 @@ def run_layer(
             return prefix
         return _cut(value, recorded.n_pos, first, n_suffix)
 
-    with recorded.model.hooks(fwd_hooks=[*as_hooks(recorded.edits, first), *hooks]):
+    with attached(recorded.model, as_hooks(recorded.edits, first, hooks)):
         output = recorded.model.blocks[layer](resid, *map(cut, args[1:]), **{n: cut(v) for n, v in options.items()})
     return output[0] if isinstance(output, tuple) else output
 
@@ -99,7 +100,7 @@ def final_logits(recorded: RecordedRun, resid: Float[Tensor, "row d_model"], pos
     """Logits at position `pos` of rows whose last layer gave `resid` there."""
     model, made = recorded.model, []
     cap = float(getattr(model.cfg, "output_logits_soft_cap", None) or 0)
-    with model.hooks(fwd_hooks=as_hooks(recorded.edits, pos)):
+    with attached(model, as_hooks(recorded.edits, pos)):
         for start in range(0, len(resid), _ROWS):
             logits = model.unembed(model.ln_final(resid[start : start + _ROWS, None]))[:, 0]
             made.append(cap * torch.tanh(logits / cap) if cap > 0 else logits)

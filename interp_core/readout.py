@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from interp_core.attached import attached
 from interp_core.errors import InterpError
 from interp_core.hook_points import FINAL_RESID_HOOK
 from interp_core.hooks import Edit, as_hooks, forward
@@ -45,7 +46,7 @@ class Readout:
     @torch.no_grad()
     def normed(self, resid: Float[Tensor, "pos d_model"], first: int = 0) -> Float[Tensor, "pos d_model"]:
         """A stream after the final norm, with its own scale; `first` is the position of its first row."""
-        with self.model.hooks(fwd_hooks=as_hooks(self.edits, first)):
+        with attached(self.model, as_hooks(self.edits, first)):
             return self.model.ln_final(resid[None])[0]
 
     @torch.no_grad()
@@ -60,7 +61,7 @@ class Readout:
     @torch.no_grad()
     def uncapped(self, normed: Float[Tensor, "pos d_model"], first: int = 0) -> Float[Tensor, "pos d_vocab"]:
         """Logits before the soft cap."""
-        with self.model.hooks(fwd_hooks=as_hooks(self.edits, first)):
+        with attached(self.model, as_hooks(self.edits, first)):
             logits = self.model.unembed(normed[None])[0].float()
         return logits if self.factor == 1 else logits * self.factor
 

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache
 
-from interp_core.hooks import Edit, HookedModel, as_hooks, keepers
+from interp_core.attached import attached, keepers
+from interp_core.hooks import Edit, HookedModel, as_hooks
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def replay_layer(
     """
     kept: dict[str, Tensor] = {}
     args, options = inputs.calls[layer]
-    with model.hooks(fwd_hooks=[*as_hooks(edits), *keepers([*keep, *keep_if_reached], kept)]):
+    with attached(model, [*as_hooks(edits), *keepers([*keep, *keep_if_reached], kept)]):
         model.blocks[layer](*args, **options)
     assert set(keep) <= set(kept), f"hook points that never fired: {set(keep) - set(kept)}"
     return kept

@@ -8,7 +8,8 @@ import pytest
 import torch
 import transformer_lens.patching as library
 
-from interp_core.edits import edits_of, transplant
+from interp_core.cell_edits import transplant
+from interp_core.edits import edits_of
 from interp_core.errors import InterpError, MetricError, PromptPairError
 from interp_core.gradients import score_gradients
 from interp_core.hooks import forward
