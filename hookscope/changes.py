@@ -12,7 +12,8 @@ from interp_core.interventions import Intervention
 from interp_core.jobs import finish
 from interp_core.metrics import Metric, MetricKind
 from interp_core.models import LoadedModel
-from interp_core.pair_sets import PairRow, read_shipped, usable_pairs
+from interp_core.pair_fit import usable_pairs
+from interp_core.pair_sets import PairRow, read_shipped
 from interp_core.pair_sweeps import PairsSweep, Plan, need_of
 from interp_core.pair_sweeps import sweep_pairs as _sweep_pairs
 from interp_core.patching import Direction, PatchingSweep, SweepPlan, SweepSite, patch_sweep

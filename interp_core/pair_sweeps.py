@@ -13,7 +13,7 @@ from interp_core.errors import InterpError, InterventionError, MetricError
 from interp_core.interventions import Intervention
 from interp_core.metrics import Metric, MetricKind
 from interp_core.models import LoadedModel
-from interp_core.pair_sets import PairNeed, UsablePair
+from interp_core.pair_fit import PairNeed, UsablePair
 from interp_core.patching import SweepPlan, patch_sweep
 from interp_core.path_patching import PathPlan, patch_paths
 from interp_core.prompt_pairs import PromptPair

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from interp_core.metrics import Metric, MetricKind
     from interp_core.model_card import ModelCard
     from interp_core.models import LoadedModel
-    from interp_core.pair_sets import UsablePair
+    from interp_core.pair_fit import UsablePair
     from interp_core.pair_sweeps import Plan
     from interp_core.parity import Parity
     from interp_core.patching import SweepPlan

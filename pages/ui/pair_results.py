@@ -6,19 +6,20 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from interp_core.pair_sets import PairRow, UsablePair
+from interp_core.pair_sets import PairRow
 from pages.ui import pair_sets, share
 from pages.ui.bench import Bench
 from pages.ui.markdown import plain
 from pages.ui.url_state import UrlState
 
 if TYPE_CHECKING:
+    from interp_core.pair_fit import UsablePair
     from interp_core.pair_sweeps import PairsSweep, Plan
 
 _STATISTICS = {"mean": "Mean", "error": "Standard error", "pair": "One pair"}
 
 
-def show_statistic(state: UrlState, made: "PairsSweep", pairs: tuple[UsablePair, ...]) -> tuple[np.ndarray, str]:
+def show_statistic(state: UrlState, made: "PairsSweep", pairs: "tuple[UsablePair, ...]") -> tuple[np.ndarray, str]:
     """Draw the choice of what is shown of a sweep over pairs; return the values and what they are."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
@@ -38,7 +39,7 @@ def show_statistic(state: UrlState, made: "PairsSweep", pairs: tuple[UsablePair,
     return made.effects[made.places.index(state["pair"])], f"pair {state['pair'] + 1}"
 
 
-def show_pairs(state: UrlState, made: "PairsSweep", pairs: tuple[UsablePair, ...]) -> None:
+def show_pairs(state: UrlState, made: "PairsSweep", pairs: "tuple[UsablePair, ...]") -> None:
     """Draw the table of pairs; a selected row is shown alone, and can be taken to the bench."""
     st.markdown(f"**The pairs** ({len(made.places)} swept). Select one to see it alone.")
     picked: Any = st.dataframe(
@@ -59,7 +60,7 @@ def show_pairs(state: UrlState, made: "PairsSweep", pairs: tuple[UsablePair, ...
         st.caption(plain(f"Pair {at + 1} is left out: {sentence}"))
 
 
-def pairs_table(made: "PairsSweep", pairs: tuple[UsablePair, ...]) -> pd.DataFrame:
+def pairs_table(made: "PairsSweep", pairs: "tuple[UsablePair, ...]") -> pd.DataFrame:
     """One row a pair that was swept: its texts, its scores, and its strongest effect."""
     rows = [pairs[place].row for place in made.places]
     effects = made.effects.reshape(len(rows), -1)

@@ -1,16 +1,19 @@
 """A set of prompt pairs to sweep over: chosen or uploaded, with a report of what cannot be used and why."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from interp_core.errors import BatchError, InterpError
-from interp_core.pair_sets import PairFormat, PairNeed, PairSet, UsablePair, read_pairs, read_shipped, shipped_sets
+from interp_core.pair_sets import PairFormat, PairSet, read_pairs, read_shipped, shipped_sets
 from pages.ui import cached
 from pages.ui.answers import METRICS
 from pages.ui.bench import Bench
 from pages.ui.markdown import plain
 from pages.ui.url_state import UrlState
+
+if TYPE_CHECKING:
+    from interp_core.pair_fit import PairNeed, UsablePair
 
 _UPLOADED, _PROBLEM = "pair_sets.uploaded", "pair_sets.problem"
 UPLOADED = "uploaded"
@@ -43,7 +46,7 @@ def show_metric(state: UrlState) -> Any:
     return state["metric"]
 
 
-def show(state: UrlState, bench: Bench, need: PairNeed) -> tuple[UsablePair, ...]:
+def show(state: UrlState, bench: Bench, need: "PairNeed") -> "tuple[UsablePair, ...]":
     """Draw the choice of a set and the report on it; return the pairs that can be used.
 
     Raises:
@@ -105,11 +108,11 @@ def _read(name: str) -> PairSet:
     return st.session_state[_UPLOADED]["set"]
 
 
-def _usable(bench: Bench, made: PairSet, need: PairNeed) -> tuple[tuple[UsablePair, ...], list[str]]:
+def _usable(bench: Bench, made: PairSet, need: "PairNeed") -> "tuple[tuple[UsablePair, ...], list[str]]":
     results, key = cached.engine().results, (bench.spec, "usable pairs", made, need, bench.prompt.prepend_bos)
     known = results.get(key)
     if known is None:
-        from interp_core.pair_sets import usable_pairs  # noqa: PLC0415  imports the tokenizer's library
+        from interp_core.pair_fit import usable_pairs  # noqa: PLC0415  imports the tokenizer's library
 
         pairs, problems = usable_pairs(
             cached.loaded(bench.spec).tokenizer, made.rows, need, bos=bench.prompt.prepend_bos
@@ -119,7 +122,7 @@ def _usable(bench: Bench, made: PairSet, need: PairNeed) -> tuple[tuple[UsablePa
     return known
 
 
-def _report(made: PairSet, pairs: tuple[UsablePair, ...], problems: list[str]) -> None:
+def _report(made: PairSet, pairs: "tuple[UsablePair, ...]", problems: list[str]) -> None:
     left_out = [*made.problems, *problems]
     said = f"{len(pairs):,} of {len(made.rows) + len(made.problems):,} pairs can be used on this model."
     if not left_out:

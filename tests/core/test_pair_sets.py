@@ -9,7 +9,8 @@ from interp_core.hooks import forward
 from interp_core.interventions import Intervention
 from interp_core.jobs import finish
 from interp_core.metrics import Metric
-from interp_core.pair_sets import PairRow, read_pairs, read_shipped, shipped_sets, usable_pairs
+from interp_core.pair_fit import usable_pairs
+from interp_core.pair_sets import PairRow, read_pairs, read_shipped, shipped_sets
 from interp_core.pair_sweeps import need_of, sweep_pairs
 from interp_core.patching import SweepPlan, patch_sweep
 from interp_core.path_patching import PathPlan

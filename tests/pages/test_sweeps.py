@@ -11,7 +11,8 @@ from interp_core.ablation import AblationPlan, ablate_each
 from interp_core.errors import JobCancelledError
 from interp_core.jobs import finish
 from interp_core.metrics import Metric
-from interp_core.pair_sets import PairRow, PairSet, usable_pairs
+from interp_core.pair_fit import usable_pairs
+from interp_core.pair_sets import PairRow, PairSet
 from interp_core.pair_sweeps import sweep_pairs
 from interp_core.patching import SweepPlan
 from interp_core.path_patching import RECEIVER_KINDS, PathPlan, Receiver, patch_paths

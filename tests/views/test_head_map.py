@@ -68,8 +68,13 @@ def test_what_makes_no_map_is_refused(changes, message):
 
 
 def test_half_a_selection_is_refused():
-    with pytest.raises(ValueError, match="give both"):
-        head_map_selection("a", layer=1, head=None)
+    for half in (
+        {"layer": 1, "head": None},
+        {"layer": None, "head": None, "mlp": True},
+        {"layer": 1, "head": 2, "mlp": True},
+    ):
+        with pytest.raises(ValueError, match="give the layer and one of the others"):
+            head_map_selection("a", **half)
 
 
 def test_a_negative_selection_is_refused():

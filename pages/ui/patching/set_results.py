@@ -1,8 +1,9 @@
 """A sweep over a set of pairs: mean, standard error, and each pair for itself."""
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
-from interp_core.pair_sets import UsablePair
 from interp_views.component import Component
 from pages.ui import cached, pair_results, pair_sets, share
 from pages.ui.bench import Bench
@@ -11,6 +12,9 @@ from pages.ui.markdown import plain
 from pages.ui.patching import offers, pictures
 from pages.ui.patching.controls import ShowPlan
 from pages.ui.url_state import UrlState
+
+if TYPE_CHECKING:
+    from interp_core.pair_fit import UsablePair
 
 _HOW_TO_READ = (
     "The same sweep on every pair of the set, each measured by its own answer and foil; then the mean of the recovered "
@@ -68,7 +72,7 @@ def show(state: UrlState, bench: Bench, show_plan: ShowPlan) -> None:
     go_on(followed, lambda partial: len(partial.places) + len(partial.left_out), 1)
 
 
-def _prompts(state: UrlState, places: tuple[int, ...], pairs: tuple[UsablePair, ...]) -> tuple[tuple[int, ...], ...]:
+def _prompts(state: UrlState, places: tuple[int, ...], pairs: "tuple[UsablePair, ...]") -> tuple[tuple[int, ...], ...]:
     """The prompts whose positions the picture names: of one pair, or of all."""
     if state["statistic"] == "pair" and state["pair"] in places:
         return (pairs[state["pair"]].clean,)
