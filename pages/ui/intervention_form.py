@@ -34,6 +34,15 @@ _SOURCES: dict[Action, tuple[str, str]] = {
     "patch": ("Source prompt", "Empty: this prompt itself, at other positions."),
     "add": ("Prompts", "First line: towards. Second line, if any: away from. Their difference at the last token is added."),
 }  # fmt: skip
+_READS = "What each head alone reads for its {}: the residual stream before the norm. The stream itself stays."
+_EXPLAINED = {
+    "result": "What each head writes into the stream: its z times its part of W_O.",
+    "q_input": _READS.format("query"),
+    "k_input": _READS.format("key"),
+    "v_input": _READS.format("value"),
+    "attn_in": _READS.format("query, key and value"),
+    "mlp_in": "What the MLP alone reads: the residual stream before the norm. The stream itself stays.",
+}
 Add = Callable[[Intervention], None]
 
 
@@ -48,6 +57,8 @@ def show(state: UrlState, spec: ModelSpec, tokenised: "Tokenised", add: Add) -> 
         point = points[
             st.selectbox("Where", list(points), key="form.point", help="Every hook point that the model has.")
         ]
+        if point.name in _EXPLAINED:
+            st.caption(_EXPLAINED[point.name])
         if point.layers:
             st.text_input("Layers", key="form.layers", placeholder="all, or such as 2-4,7")
         if point.n_heads:
