@@ -47,8 +47,34 @@ def show(state: UrlState, spec: ModelSpec, tokenised: "Tokenised") -> tuple[Inte
                 st.button("Clear", key="do.clear", on_click=change, args=(state, ()), icon=":material/delete_sweep:")
             if st.session_state.get(_PAST):
                 st.button("Undo", key="do.undo", on_click=_undo, args=(state,), icon=":material/undo:")
+        _show_selection(state, spec, tokenised)
         intervention_form.show(state, spec, tokenised, lambda one: add(state, one))
     return tuple(in_force)
+
+
+def _show_selection(state: UrlState, spec: ModelSpec, tokenised: "Tokenised") -> None:
+    """What is selected on any page, ready to be switched off: the head, or the layer's attention and MLP."""
+    layer, head, pos = state["layer"], state["head"], state["pos"]
+    points = {point.name: point for point in cached.loaded(spec).hook_points}
+    name = f"Layer {layer}" if head is None else f"L{layer}H{head}"
+    with st.popover(f"Switch off what is selected: {name}", icon=":material/block:", width="stretch"):
+        st.caption("Zero ablation of the layer and head that are selected on this page, in force on every page.")
+        positions: tuple[int, ...] | None = None
+        if pos is not None and pos < len(tokenised.ids):
+            here = f"At position {pos} only: {plain(repr(tokenised.str_tokens[pos]))}"
+            positions = (pos,) if st.toggle(here, key="do.there") else None
+        parts = {
+            "z": f"Head {head}",
+            "attn_out": "The layer's attention",
+            "mlp_out": "The layer's MLP",
+        }
+        for point, label in parts.items():
+            heads = (head,) if point == "z" and head is not None else None
+            if point in points and layer in points[point].layers and (point != "z" or heads):
+                st.button(
+                    label, key=f"do.off.{point}", width="stretch", on_click=add,
+                    args=(state, Intervention("zero", point, layers=(layer,), heads=heads, positions=positions)),
+                )  # fmt: skip
 
 
 def change(state: UrlState, specs: tuple[Intervention, ...]) -> None:

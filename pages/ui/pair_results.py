@@ -27,16 +27,23 @@ def show_statistic(state: UrlState, made: "PairsSweep", pairs: "tuple[UsablePair
             required=True,
         )  # fmt: skip
         if state["statistic"] == "pair":
-            if state["pair"] not in made.places:
+            left_out = {place for place, _ in made.left_out}
+            texts = {
+                place: f"{place + 1}: {pair.row.clean}" for place, pair in enumerate(pairs) if place not in left_out
+            }
+            if state["pair"] not in texts:
                 state.set("pair", made.places[0])
-            texts = {place: f"{place + 1}: {pairs[place].row.clean}" for place in made.places}
             st.selectbox("Pair", list(texts), key=state.key("pair"), format_func=texts.__getitem__, width=420)
     n = len(made.places)
     if state["statistic"] == "error":
         return made.standard_error, f"standard error of the mean over {n} pairs"
     if state["statistic"] == "mean":
         return made.mean, f"mean over {n} {'pair' if n == 1 else 'pairs'}"
-    return made.effects[made.places.index(state["pair"])], f"pair {state['pair'] + 1}"
+    chosen = state["pair"]
+    swept = (
+        made.effects[made.places.index(chosen)] if chosen in made.places else np.full(made.effects.shape[1:], np.nan)
+    )
+    return swept, f"pair {chosen + 1}" + ("" if chosen in made.places else ", not swept yet")
 
 
 def show_pairs(state: UrlState, made: "PairsSweep", pairs: "tuple[UsablePair, ...]") -> None:

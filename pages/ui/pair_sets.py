@@ -124,7 +124,7 @@ def _usable(bench: Bench, made: PairSet, need: "PairNeed") -> "tuple[tuple[Usabl
 
 def _report(made: PairSet, pairs: "tuple[UsablePair, ...]", problems: list[str]) -> None:
     left_out = [*made.problems, *problems]
-    said = f"{len(pairs):,} of {len(made.rows) + len(made.problems):,} pairs can be used on this model."
+    said = f"{len(pairs):,} of {len(made.rows) + len(made.problems):,} pairs can be used on this model. They stand in for the prompt above."
     if not left_out:
         st.caption(said)
         return

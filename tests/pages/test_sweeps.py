@@ -20,6 +20,7 @@ from interp_core.prompt_pairs import PromptPair
 from interp_core.prompts import Prompt
 from interp_core.types import Run
 from pages.ui import cached, following, pair_results, pair_sets, schemas
+from pages.ui.text_code import decode_text
 from tests.pages.conftest import words
 from tests.pages.test_attention_views import picture
 
@@ -250,3 +251,13 @@ def test_a_set_sweep_goes_on_where_it_was_stopped(visit, tiny, monkeypatch):
     app.button(key="patching.set.go").click().run()
     assert asked[-1][-1] is first
     assert "Stopped" not in words(app)
+
+
+@pytest.mark.parametrize("page", ["prompt", "attention", "lens", "ablate", "patching"])
+def test_what_is_selected_on_any_page_can_be_switched_off_there(visit, page):
+    app = visit(page, **({} if page in ("prompt", "attention", "lens") else PAIR), layer="1", head="2", pos="1")
+    app.button(key="do.off.z").click().run()
+    assert not app.exception
+    app.toggle(key="do.there").set_value(True).run()
+    app.button(key="do.off.mlp_out").click().run()
+    assert decode_text(app.query_params["do"]) == "zero z L1 H2|zero mlp_out L1 P1"

@@ -78,6 +78,8 @@ def show_scale(state: UrlState) -> None:
     if state["over"] == "prompt":
         st.segmented_control(
             "Show", ["recovered", "raw"], key=state.key("scale"), required=True,
-            format_func={"recovered": "Recovered fraction", "raw": "Raw metric"}.__getitem__,
+            format_func={
+                "recovered": f"{'Lost' if state['to'] == 'noising' else 'Recovered'} fraction", "raw": "Raw metric"
+            }.__getitem__,
             help="Recovered fraction: 0 is the corrupted run, 1 the clean one, never clipped.",
         )  # fmt: skip
