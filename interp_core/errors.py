@@ -16,6 +16,7 @@ InterpError
 ├── InterventionError        an intervention cannot be read, or does not fit the model or the prompt
 ├── MetricError              an answer, foil or metric cannot be used
 ├── PromptPairError          two prompts cannot be compared position by position
+├── SaeError                 an SAE cannot be trained, measured or saved
 ├── SavedRunError            a saved run cannot be written, or is not what was written
 ├── MemoryLimitError         a load or a run would not fit
 ├── QueueFullError           too many jobs wait for one model
@@ -100,6 +101,10 @@ class MetricError(InterpError):
 
 class PromptPairError(InterpError):
     """Two prompts cannot be compared position by position."""
+
+
+class SaeError(InterpError):
+    """An SAE cannot be trained, measured or saved as asked."""
 
 
 class SavedRunError(InterpError):
