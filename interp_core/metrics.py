@@ -5,7 +5,7 @@ arXiv:2404.15255.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
@@ -57,6 +57,14 @@ class Metric:
         if self.kind == "logit_difference" and both:
             raise MetricError("The same token is both answer and foil, so it cancels. Name different ones.")
         return self
+
+    def narrowed(self) -> "tuple[tuple[int, ...] | None, Metric]":
+        """The tokens that are all it looks at, None for the whole vocabulary; and the metric for logits of those alone."""
+        if self.kind != "logit_difference":
+            return None, self
+        n = len(self.answers)
+        places = tuple(range(n + len(self.foils)))
+        return self.answers + self.foils, replace(self, answers=places[:n], foils=places[n:])
 
     def score(
         self, logits: Float[Tensor, "row d_vocab"], reference: Float[Tensor, " d_vocab"] | None = None

@@ -5,6 +5,7 @@ it from some layer and some position on then need those layers and positions onl
 arguments of the recorded pass, cut to the suffix, so this works for every architecture that the Bridge loads.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from interp_core.attached import Hook, attached, keepers
 from interp_core.errors import InterpError
 from interp_core.hooks import Edit, HookedModel, as_hooks
 
+_SAME = 2e-2
+"""How far the logits may lie from the readout of the last stream, relative to the largest; float16 rounds."""
 _ROWS = 256
 """Rows whose logits are held at once: 50 MB at 49,152 tokens of vocabulary."""
 
@@ -37,11 +40,30 @@ class RecordedRun:
     logits: Float[Tensor, "pos d_vocab"]
     kept: dict[str, Float[Tensor, "..."]]
     """The activations that were asked for, as the interventions left them, by hook name."""
+    leaving: Float[Tensor, "1 pos d_model"]
+    """The residual stream that leaves the last layer."""
 
     @property
     def n_pos(self) -> int:
         """Tokens of the prompt."""
         return self.tokens.shape[1]
+
+    @functools.cached_property
+    def factor(self) -> float:
+        """Logits are this multiple of the unembedding's: 1 nearly everywhere.
+
+        Raises:
+            InterpError: The logits are read from the stream in a way that is not known here.
+        """
+        wanted, found = self.logits[-1], _unembedded(self, self.leaving[:, -1], self.n_pos - 1)[0]
+        factor = float((wanted * found).sum() / (found * found).sum())
+        factor = 1.0 if abs(factor - 1) < _SAME else factor
+        if not torch.allclose(found * factor, wanted, rtol=0, atol=_SAME * float(wanted.abs().max())):
+            raise InterpError(
+                "This model does not read its logits from the residual stream through one norm and one matrix, so sweeps are "
+                "not possible. Pick a decoder such as Llama, GPT-2 or Gemma."
+            )
+        return factor
 
     def entering(self, layer: int) -> Float[Tensor, "1 pos d_model"]:
         """The residual stream with which a layer was called, before interventions inside it."""
@@ -59,6 +81,8 @@ def record_run(
         for block in model.blocks
     ]
     kept: dict[str, Tensor] = {}
+    left: list[Any] = []
+    handles.append(model.blocks[-1].register_forward_hook(lambda _, __, output: left.append(output)))
     # A cache of our own: Hugging Face's for sliding windows forgets what lies outside the window.
     cache = DynamicCache()
     try:
@@ -68,7 +92,8 @@ def record_run(
         for handle in handles:
             handle.remove()
     assert set(kept) == set(keep), f"hook points that never fired: {set(keep) - set(kept)}"
-    return RecordedRun(model, tokens, edits, tuple(calls), cache, logits[0], kept)
+    leaving = left[0][0] if isinstance(left[0], tuple) else left[0]
+    return RecordedRun(model, tokens, edits, tuple(calls), cache, logits[0], kept, leaving)
 
 
 def run_layer(
@@ -96,15 +121,54 @@ def run_layer(
     return output[0] if isinstance(output, tuple) else output
 
 
-def final_logits(recorded: RecordedRun, resid: Float[Tensor, "row d_model"], pos: int) -> Float[Tensor, "row d_vocab"]:
-    """Logits at position `pos` of rows whose last layer gave `resid` there."""
-    model, made = recorded.model, []
-    cap = float(getattr(model.cfg, "output_logits_soft_cap", None) or 0)
-    with attached(model, as_hooks(recorded.edits, pos)):
-        for start in range(0, len(resid), _ROWS):
-            logits = model.unembed(model.ln_final(resid[start : start + _ROWS, None]))[:, 0]
-            made.append(cap * torch.tanh(logits / cap) if cap > 0 else logits)
+@dataclass(frozen=True)
+class Columns:
+    """A few columns of the unembedding: what a logit difference needs of a whole vocabulary."""
+
+    weight: Float[Tensor, "d_model column"]
+    bias: Float[Tensor, " column"]
+
+    def of(self, normed: Float[Tensor, "row d_model"]) -> Float[Tensor, "row column"]:
+        """Their logits."""
+        return normed @ self.weight + self.bias
+
+
+def final_logits(
+    recorded: RecordedRun, resid: Float[Tensor, "row d_model"], pos: int, columns: Columns | None = None
+) -> Float[Tensor, "row column"]:
+    """Logits at position `pos` of rows whose last layer gave `resid` there: all of them, or those of `columns`."""
+    made = [_unembedded(recorded, part, pos, columns) * recorded.factor for part in resid.split(_ROWS)]
     return torch.cat(made)
+
+
+def _unembedded(
+    recorded: RecordedRun, resid: Float[Tensor, "row d_model"], pos: int, columns: Columns | None = None
+) -> Float[Tensor, "row column"]:
+    model = recorded.model
+    cap = float(getattr(model.cfg, "output_logits_soft_cap", None) or 0)
+    with torch.no_grad(), attached(model, as_hooks(recorded.edits, pos)):
+        normed = model.ln_final(resid[:, None])
+        logits = model.unembed(normed)[:, 0] if columns is None else columns.of(normed[:, 0])
+    return cap * torch.tanh(logits / cap) if cap > 0 else logits
+
+
+def unembedding_columns(recorded: RecordedRun, ids: Sequence[int]) -> Columns | None:
+    """The columns of these tokens; None where an intervention acts on the unembedding, which then has to be run."""
+    names = {name for edit in recorded.edits for part in edit.hooks(0) for name, _ in part}
+    if any("unembed" in name for name in names):
+        return None
+    module = recorded.model.unembed
+    width = int(recorded.model.cfg.d_model)
+    rows = []
+    with torch.enable_grad():
+        place = torch.zeros(
+            1, 1, width, dtype=recorded.leaving.dtype, device=recorded.leaving.device, requires_grad=True
+        )
+        output = module(place)[0, 0]
+        for index in ids:  # by the module's own derivative, so that it holds however the weights are stored
+            (row,) = torch.autograd.grad(output[index], place, retain_graph=True)
+            rows.append(row[0, 0])
+    return Columns(torch.stack(rows, 1), output[list(ids)].detach())
 
 
 def _prefix(cache: DynamicCache, layer: int, rows: int, first: int) -> DynamicCache:

@@ -24,7 +24,7 @@ from interp_core.gradients import score_gradients
 from interp_core.hook_points import HookPoint, point_named
 from interp_core.metrics import Metric, recovered_fraction
 from interp_core.models import LoadedModel
-from interp_core.partial import record_run
+from interp_core.partial import record_run, unembedding_columns
 from interp_core.prompt_pairs import PromptPair
 from interp_core.row_sweeps import BUDGET, Cells, Edit, overwrite, sweep_rows
 from interp_core.types import Progress
@@ -232,8 +232,16 @@ class _Sweep:
             )
             return made.transpose(1, 2) if pattern else made
 
-        for cells, scores in sweep_rows(self.into, Cells(layer, pos), edits, self.score, read=self.read, budget=budget):
-            yield wanted[cells], scores
+        ids, metric = self.metric.narrowed()
+        columns = None if ids is None else unembedding_columns(self.into, ids)
+        metric = self.metric if columns is None else metric
+
+        def score(logits: Float[Tensor, "row column"]) -> Float[Tensor, " row"]:
+            return metric.score(logits, self.reference if columns is None else None)
+
+        cells = Cells(layer, pos)
+        for rows, scores in sweep_rows(self.into, cells, edits, score, read=self.read, budget=budget, columns=columns):
+            yield wanted[rows], scores
 
     @property
     def _through(self) -> HookPoint:

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interp_core.hooks import Hook
-from interp_core.partial import RecordedRun, final_logits, run_layer
+from interp_core.partial import Columns, RecordedRun, final_logits, run_layer
 
 BUDGET = 2048
 """Rows times positions of one pass: 40 MB of MLP activations on the default model. `benchmarks/patching.py` prints what
@@ -54,6 +54,7 @@ def sweep_rows(
     *,
     read: int,
     budget: int = BUDGET,
+    columns: Columns | None = None,
 ) -> Iterator[tuple[Int[Tensor, " row"], Float[Tensor, " row"]]]:
     """Yield, chunk by chunk, the indices of cells and their scores.
 
@@ -64,6 +65,7 @@ def sweep_rows(
         score: Of the logits at position `read`.
         read: Cells at later positions cannot change the score and may not be among them.
         budget: Rows times positions that one pass may hold.
+        columns: Those of the unembedding that `score` is given; None for all.
     """
     n_layers = len(recorded.calls)
     for chunk in _chunks(cells, read, budget):
@@ -84,7 +86,7 @@ def sweep_rows(
                 resid = run_layer(recorded, layer, resid, chunk.first, hooks)
         assert resid is not None and resid.shape[1] == count
         with torch.no_grad():
-            yield chunk.cells, score(final_logits(recorded, resid[:, -1], read))
+            yield chunk.cells, score(final_logits(recorded, resid[:, -1], read, columns))
 
 
 def _reads_last_only(recorded: RecordedRun, layer: int, edited: set[str]) -> list[Hook]:
