@@ -1,5 +1,6 @@
 """Interventions, ablation and patching as pages: what is in force, what is refused, and what a reader is told."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,10 +15,10 @@ from interp_core.patching import DIRECTIONS, HEAD_SITES, SWEEP_SITES, SweepPlan,
 from interp_core.prompt_pairs import PromptPair
 from interp_core.prompts import Prompt
 from interp_core.types import Run
-from pages.ui import cached, schemas
+from pages.ui import cached, following, schemas
 from pages.ui.ablate import sweep as ablate_sweep
 from pages.ui.answers import METRICS
-from pages.ui.patching import code, controls, pictures, results, tables
+from pages.ui.patching import code, controls, pictures, tables
 from pages.ui.text_code import decode_text
 from tests.pages.test_attention_views import picture, words
 
@@ -25,6 +26,8 @@ CLEAN, CORRUPTED = "a b c a b", "a b d a b"
 LINK = {"prompt": CLEAN, "answers": "a", "foils": "b"}
 PAIR = {**LINK, "corrupted": CORRUPTED}
 ZERO = "zero z L1 H2"
+PARTS = {"component": 15, "attention": 3, "layer": 3}
+"""What the ablate page goes over, and how many of it the tiny model has."""
 
 
 def run_of(tiny, text: str = CLEAN) -> Run:
@@ -57,7 +60,8 @@ def test_the_choices_of_the_url_are_those_of_the_techniques():
     assert tuple(controls.SITES) == SWEEP_SITES
     assert schemas.HEAD_SITES == HEAD_SITES
     assert tuple(METRICS) == METRIC_KINDS
-    for part in ABLATED_PARTS:
+    for part in PARTS:
+        assert part in ABLATED_PARTS
         assert schemas.ABLATE["part"].parse(part) == part
     for kind in ABLATION_KINDS:
         assert schemas.ABLATE["kind"].parse(kind) == kind
@@ -77,11 +81,11 @@ def test_an_intervention_of_a_link_is_in_force_until_the_clean_run_is_asked_for(
     assert (levels(app) == plain).all()
 
 
-@pytest.mark.parametrize("page", ["prompt", "attention", "lens", "ablate", "patching"])
-def test_the_chip_stands_on_every_page_of_a_run(visit, page):
-    app = visit(page, do=ZERO, **LINK)
-    assert not app.exception
-    assert f"Under :orange-badge[{ZERO}]" in words(app)
+def test_the_chip_stands_on_every_page_of_a_run(visit):
+    for page in ("prompt", "attention", "lens", "ablate", "patching"):
+        app = visit(page, do=ZERO, **LINK)
+        assert not app.exception
+        assert f"Under :orange-badge[{ZERO}]" in words(app)
 
 
 def test_the_prompt_page_shows_the_changed_losses(visit):
@@ -140,57 +144,61 @@ def test_the_form_adds_one_and_keeps_what_was_typed_when_it_is_wrong(visit):
     app.button(key="form.add").click().run()
     assert in_link(app) == [ZERO]
     assert not app.error
+    app.text_input(key="form.text").set_value("explode z").run()
+    assert "is no intervention" in app.error[0].value
+    app.text_input(key="form.text").set_value("scale blocks.0.mlp.hook_post U3 x2").run()
+    assert in_link(app) == [ZERO, "scale mlp_post L0 U3 x2"]
     app.button(key="form.close").click().run()
     assert "form.add" not in [one.key for one in app.button]
 
 
-def test_an_intervention_can_be_written(visit):
+def test_the_form_of_every_action_opens_and_says_what_is_lacking_or_adds(visit):
     app = visit("prompt", prompt=CLEAN)
     app.button(key="form.show").click().run()
-    app.text_input(key="form.text").set_value("explode z").run()
-    assert "is no intervention" in app.error[0].value
-    app.text_input(key="form.text").set_value("zero blocks.1.attn.hook_z H2").run()
-    assert in_link(app) == [ZERO]
-
-
-@pytest.mark.parametrize("action", ["mean", "resample", "freeze", "patch", "scale", "add"])
-def test_the_form_of_every_action_opens_and_says_what_is_lacking_or_adds(visit, action):
-    app = visit("prompt", prompt=CLEAN)
-    app.button(key="form.show").click().run()
-    app.selectbox(key="form.action").set_value(action).run()
-    app.selectbox(key="form.point").set_value("resid_pre").run()
-    app.button(key="form.add").click().run()
-    assert not app.exception
-    if action in ("patch", "add"):
-        assert "nothing to patch from" in words(app) or "no vector" in words(app)
-        app.text_area(key="form.sources").set_value(CORRUPTED)
+    for point in ("resid_pre", "q_input", "mlp_in", "result"):
+        app.selectbox(key="form.point").set_value(point).run()
+        assert ("form.heads" in [one.key for one in app.text_input]) == (point in ("q_input", "result"))
+        assert ("Each" in words(app) or "each head" in words(app)) == (point in ("q_input", "result"))
+    app.selectbox(key="form.point").set_value("mlp_in").run()
+    for count, action in enumerate(("mean", "resample", "freeze", "scale", "patch", "add")):
+        app.selectbox(key="form.action").set_value(action).run()
         app.button(key="form.add").click().run()
-    assert in_link(app)[0].startswith(f"{action} resid_pre")
+        assert not app.exception
+        if action in ("patch", "add"):
+            assert ("nothing to patch from" if action == "patch" else "no vector") in words(app)
+            app.text_area(key="form.sources").set_value(CORRUPTED)
+            app.button(key="form.add").click().run()
+        assert len(in_link(app)) == count + 1
+        assert in_link(app)[-1].startswith(f"{action} mlp_in")
+        app.text_area(key="form.sources").set_value("") if action in ("patch", "add") else None
     assert not app.exception
 
 
-@pytest.mark.parametrize(
-    ("one", "sentence"),
-    [
-        ("zero z L99", "there is no layer 99"),
-        ("zero z L1 H9", "there is no head 9"),
-        ("zero resid_pre L1 P400", "400"),
-        ("patch resid_pre L1 from:a", "tokens"),
-        ("zero nowhere L1", "nowhere"),
-    ],
-)
-def test_one_that_does_not_fit_is_said_and_the_others_are_in_force(visit, one, sentence):
-    app = visit("ablate", do=f"{one}|{ZERO}", **LINK)
+def test_those_that_do_not_fit_are_said_and_the_others_are_in_force(visit):
+    refused = {
+        "zero z L99": "there is no layer 99",
+        "zero z L1 H9": "there is no head 9",
+        "zero resid_pre L1 P400": "no position 400",
+        "patch resid_pre L1 from:a": "do not correspond",
+        "zero nowhere L1": "no hook point 'nowhere'",
+        "zero attn_in L1": "several query heads share a key and value head",
+        "add z L1 vector:absent": "no stored vector",
+    }
+    app = visit("prompt", do="|".join([*refused, ZERO]), prompt=CLEAN)
     assert not app.exception
-    assert "Not applied." in words(app)
-    assert sentence in next(caption.value for caption in app.caption if "Not applied" in caption.value)
+    said = [caption.value for caption in app.caption if "Not applied." in caption.value]
+    assert len(said) == len(refused)
+    for sentence, caption in zip(refused.values(), said, strict=True):
+        assert sentence in caption
     assert f"Under :orange-badge[{ZERO}]" in words(app)
-    assert in_link(app) == [one, ZERO]
+    assert in_link(app) == [*refused, ZERO]
+    one = picture(visit("prompt", do=ZERO, prompt=CLEAN), "prompt.view")[1]["loss"]
+    np.testing.assert_array_equal(picture(app, "prompt.view")[1]["loss"], one)
 
 
-@pytest.mark.parametrize("broken", ["zero", "explode z", "zero z Lx", "scale z xmany", "~zgarbage", "zero z <b>"])
+@pytest.mark.parametrize("broken", ["explode z", "~zgarbage", "zero z <b>"])
 def test_a_broken_list_of_a_link_is_said_and_left_out(visit, broken):
-    app = visit("attention", do=broken)
+    app = visit("prompt", do=broken)
     assert not app.exception
     assert "cannot be used" in app.warning[0].value
     assert "None: the model runs as it is." in words(app)
@@ -216,14 +224,19 @@ def test_the_sweep_shows_the_recovered_fractions_of_the_technique(visit, tiny):
 
 
 @pytest.mark.parametrize("site", SWEEP_SITES)
-@pytest.mark.parametrize("direction", DIRECTIONS)
-def test_every_site_and_both_directions_draw(visit, site, direction):
-    for by_position in ("0", "1"):
-        app = visit("patching", **PAIR, site=site, to=direction, by_position=by_position, scale="raw")
+def test_every_site_is_swept_in_both_directions(visit, tiny, site):
+    pair = PromptPair(run_of(tiny), run_of(tiny, CORRUPTED))
+    for direction, by_position in (("denoising", True), ("noising", site in schemas.STREAM_SITES)):
+        link = {"site": site, "to": direction, "by_position": str(int(by_position)), "scale": "raw", "layer": "1"}
+        app = visit("patching", **PAIR, **link)
         assert not app.exception
-        if not (site == "resid_mid" and app.error):
-            assert not app.error
-            assert "cells are exact" in words(app)
+        assert not app.error
+        assert re.search(r"(\d+) of \1 cells are exact", words(app))
+        if site in schemas.STREAM_SITES or (site in HEAD_SITES and not by_position):
+            plan = SweepPlan(site, by_position, direction=direction)
+            made = finish(patch_sweep(tiny, pair, metric_of(tiny), plan))
+            key = "picture.patching.positions" if site in schemas.STREAM_SITES else "picture.patching.heads"
+            np.testing.assert_allclose(picture(app, key)[1]["values"], made.score, atol=1e-4)
 
 
 def test_neurons_are_a_table_ordered_by_effect(visit):
@@ -235,9 +248,8 @@ def test_neurons_are_a_table_ordered_by_effect(visit):
     assert "of layer 1 with the largest effect" in words(app)
 
 
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
+def test_what_cannot_be_patched_is_said_in_a_sentence(visit):
+    for changes, sentence in (
         ({"corrupted": "a b"}, "Patching compares position by position"),
         ({"corrupted": CLEAN}, "are the same tokens, so there is nothing to patch"),
         ({"corrupted": " "}, "There is no corrupted prompt"),
@@ -248,21 +260,15 @@ def test_neurons_are_a_table_ordered_by_effect(visit):
         ({"metric": "kl", "do": "zero ln_final.hook_normalized"}, ""),
         ({"do": "zero unembed"}, ""),
         ({"do": "zero resid_pre L2"}, "so there is no effect to recover"),
-    ],
-)
-def test_what_cannot_be_patched_is_said_in_a_sentence(visit, changes, sentence):
-    app = visit("patching", **{**PAIR, **changes})
-    assert not app.exception
-    if sentence:
+    ):
+        app = visit("patching", **{**PAIR, **changes})
+        assert not app.exception
         assert sentence in "".join(error.value for error in app.error).replace("\\", "")
-
-
-def test_the_clean_prompt_is_named(visit):
-    assert "The prompt in the bar on top is the clean prompt" in words(visit("patching", **PAIR))
 
 
 def test_prompts_and_answers_are_swapped_together(visit):
     app = visit("patching", **PAIR)
+    assert "The prompt in the bar on top is the clean prompt" in words(app)
     app.button(key="patching.swap").click().run()
     assert app.text_area(key="url.prompt").value == CORRUPTED
     assert app.text_area(key="patching.corrupted").value == CLEAN
@@ -288,9 +294,9 @@ def test_a_stopped_sweep_keeps_what_there_is_and_goes_on_when_asked(visit, tiny,
     job = SimpleNamespace(progress=SimpleNamespace(partial=first), cancel=lambda: cancelled.append(True))
     with monkeypatch.context() as patched:
         patched.setattr("streamlit.session_state", stopped)
-        results._stop(key, job)
+        following._stop("patching", key, job)
     assert cancelled
-    app.session_state[results._STOPPED] = stopped[results._STOPPED]
+    app.session_state["patching.stopped"] = stopped["patching.stopped"]
     app.run()
     assert "Stopped. Clean" in words(app)
     assert "Stopped before all values were exact" in words(app)
@@ -305,55 +311,49 @@ def test_places_from_the_browser_are_checked():
     values = {}
     state = SimpleNamespace(set=values.__setitem__)
     pictures.select(state, "x", head=None, pos=[1])
-    assert values == {}
+    assert values == {"mlp": False}
     pictures.select(state, 1, head=2, pos=3)
-    assert values == {"layer": 1, "head": 2, "pos": 3}
+    assert values == {"layer": 1, "head": 2, "pos": 3, "mlp": False}
     bench = SimpleNamespace(card=SimpleNamespace(n_layers=3, n_heads=4))
-    for wrong in ({"layer": 9, "head": 0}, {"layer": "1", "head": 0}, {"layer": 0, "head": 4}, {}):
+    for wrong in ({"layer": 9, "head": 0}, {"layer": "1", "head": 0}, {"layer": 0, "head": "4"}, {}):
         values.clear()
         ablate_sweep._select(state, bench, wrong)
         assert values == {}
 
 
-@pytest.mark.parametrize("part", ABLATED_PARTS)
-@pytest.mark.parametrize("kind", ABLATION_KINDS)
-def test_every_part_is_ablated_in_every_way(visit, part, kind):
-    app = visit("ablate", **LINK, part=part, kind=kind)
-    assert not app.exception
-    assert not app.error
-    count = 12 if part == "head" else 3
-    assert f"{count} of {count} parts ablated." in words(app)
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_is_ablated_in_every_way(visit, part):
+    for kind in ABLATION_KINDS:
+        app = visit("ablate", **LINK, part=part, kind=kind)
+        assert not app.exception
+        assert not app.error
+        assert f"{PARTS[part]} of {PARTS[part]} parts ablated." in words(app)
 
 
 def test_the_map_holds_the_changes_of_the_technique(visit, tiny):
     app = visit("ablate", **LINK)
-    made = finish(ablate_each(tiny, run_of(tiny), metric_of(tiny), AblationPlan()))
-    np.testing.assert_allclose(picture(app, "picture.ablate")[1]["values"], made.effect, atol=1e-4)
+    made = finish(ablate_each(tiny, run_of(tiny), metric_of(tiny), AblationPlan("component")))
+    drawn = picture(app, "picture.ablate")[1]["values"]
+    np.testing.assert_allclose(drawn.ravel(), made.effect.ravel(), atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("link", "label", "expected"),
-    [
-        ({"layer": "1", "head": "2"}, "Ablate it (zero)", ["zero z L1 H2"]),
-        ({"layer": "1", "head": "2", "kind": "mean"}, "Ablate it (mean)", ["mean z L1 H2"]),
-        (
-            {"layer": "1", "head": "2", "kind": "resample", "seed": "7"},
-            "Ablate it (resample)",
-            ["resample z L1 H2 seed:7"],
-        ),
-        ({"layer": "1", "head": "2"}, "Isolate it", ["zero z L1 H2 others"]),
-        ({"layer": "1", "head": "2"}, "Freeze it", ["freeze z L1 H2"]),
-        ({"layer": "1", "part": "mlp"}, "Ablate it (zero)", ["zero mlp_out L1"]),
+def test_a_selected_part_becomes_an_intervention(visit):
+    head = {"layer": "1", "head": "2"}
+    for link, label, expected in (
+        (head, "Ablate it (zero)", ["zero z L1 H2"]),
+        ({**head, "kind": "mean"}, "Ablate it (mean)", ["mean z L1 H2"]),
+        ({**head, "kind": "resample", "seed": "7"}, "Ablate it (resample)", ["resample z L1 H2 seed:7"]),
+        (head, "Isolate it", ["zero z L1 H2 others"]),
+        (head, "Freeze it", ["freeze z L1 H2"]),
+        ({"layer": "1", "mlp": "1"}, "Ablate it (zero)", ["zero mlp_out L1"]),
         ({"layer": "1", "part": "attention"}, "Ablate it (zero)", ["zero attn_out L1"]),
         ({"layer": "1", "part": "layer"}, "Ablate it (zero)", ["zero attn_out L1", "zero mlp_out L1"]),
-    ],
-)
-def test_a_selected_part_becomes_an_intervention(visit, link, label, expected):
-    app = visit("ablate", **LINK, **link)
-    button(app, label).click().run()
-    assert in_link(app) == expected
-    assert not app.exception
-    assert "on top of the interventions in force" in words(app)
+    ):
+        app = visit("ablate", **LINK, **link)
+        button(app, label).click().run()
+        assert in_link(app) == expected
+        assert not app.exception
+        assert "on top of the interventions in force" in words(app)
 
 
 def test_an_ablation_that_is_already_there_is_switched_on_and_not_added_twice(visit):
