@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run dev test check bench help
+.PHONY: run dev test check bench train-saes help
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make test         set up, fetch the default model once, run every test"
 	@echo "make check        ruff and pyright"
 	@echo "make bench        every benchmark; bench-start, -attention, -response, -patching: one of them"
+	@echo "make train-saes   train the SAEs that ship, on CPU or GPU; killed at any time, it goes on when called again"
 	@echo "make dev          like run, and watches the files"
 
 $(VENV)/.run: requirements.txt constraints.txt
@@ -49,3 +50,7 @@ bench: bench-start bench-attention bench-response bench-patching
 bench-%: $(VENV)/.dev
 	$(BIN)/python -m interp_core fetch
 	$(BIN)/python -m benchmarks.$* $(ARGS)
+
+# ARGS="--model ... --layers ... --out ..." trains others; python -m interp_core train-saes --help lists all.
+train-saes: $(VENV)/.run
+	OMP_WAIT_POLICY=passive $(BIN)/python -m interp_core train-saes --out data/saes $(ARGS)

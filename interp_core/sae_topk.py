@@ -1,4 +1,4 @@
-"""A top-k SAE whose training step costs a quarter of the dense one: what is sparse is never multiplied densely in float32.
+"""A top-k SAE whose training step costs a quarter of the dense one in float32, and three quarters of one under autocast.
 
 It is sae_lens's `TopKTrainingSAE` with another way to the same loss and gradients. The encoder's product and the two
 weight gradients are matrix products in `product_dtype` (bfloat16 runs five times as fast as float32 on a CPU that has
