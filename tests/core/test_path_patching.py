@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from interp_core.attached import attached
 from interp_core.errors import InterpError, MetricError
 from interp_core.hook_points import point_named
 from interp_core.hooks import forward
@@ -68,7 +69,7 @@ def slow_path_patch(loaded, layer, head, plan):
                 kept[label] = value.clone()
 
             hooks.append((label, note))
-    with torch.no_grad(), loaded.model.hooks(fwd_hooks=hooks):
+    with torch.no_grad(), attached(loaded.model, hooks):
         logits = loaded.model(loaded.tokens(into))[0, -1]
     if plan.receivers[0].kind != "logits":
         hooks = []
@@ -84,23 +85,30 @@ def slow_path_patch(loaded, layer, head, plan):
                 return made
 
             hooks.append((label, put))
-        with torch.no_grad(), loaded.model.hooks(fwd_hooks=hooks):
+        with torch.no_grad(), attached(loaded.model, hooks):
             logits = loaded.model(loaded.tokens(into))[0, -1]
     return float(METRIC.score(logits[None])[0])
 
 
-@pytest.mark.parametrize("mlps", ["recomputed", "frozen"])
+@pytest.mark.parametrize(("mlps", "direction"), [("recomputed", "noising"), ("frozen", "denoising")])
 @pytest.mark.parametrize("receivers", RECEIVERS, ids=lambda receivers: "+".join(one.kind for one in receivers))
-def test_every_sender_equals_the_slow_reference(loaded, receivers, mlps):
-    for direction in ("noising", "denoising"):
-        plan = PathPlan(receivers, mlps, direction)
-        made = finish(patch_paths(loaded, pair_of(loaded), METRIC, plan, budget=30))
-        assert made.complete
-        for layer in range(3):
-            for head in (0, 3):
-                expected = slow_path_patch(loaded, layer, head, plan)
-                assert made.heads[layer, head] == pytest.approx(expected, abs=1e-4), (layer, head)
-            assert made.mlps[layer] == pytest.approx(slow_path_patch(loaded, layer, None, plan), abs=1e-4), layer
+def test_every_sender_equals_the_slow_reference(loaded, receivers, mlps, direction):
+    plan = PathPlan(receivers, mlps, direction)
+    made = finish(patch_paths(loaded, pair_of(loaded), METRIC, plan, budget=30))
+    assert made.complete
+    for layer in range(3):
+        for head in (0, 3):
+            expected = slow_path_patch(loaded, layer, head, plan)
+            assert made.heads[layer, head] == pytest.approx(expected, abs=1e-4), (layer, head)
+        assert made.mlps[layer] == pytest.approx(slow_path_patch(loaded, layer, None, plan), abs=1e-4), layer
+
+
+@pytest.mark.parametrize(("mlps", "direction"), [("recomputed", "denoising"), ("frozen", "noising")])
+def test_both_directions_are_the_slow_reference_s_under_both_kinds_of_mlps(tiny, mlps, direction):
+    plan = PathPlan(RECEIVERS[-1], mlps, direction)
+    made = finish(patch_paths(tiny, pair_of(tiny), METRIC, plan))
+    for layer in range(3):
+        assert made.heads[layer, 1] == pytest.approx(slow_path_patch(tiny, layer, 1, plan), abs=1e-4)
 
 
 def test_a_head_of_the_last_layer_reaches_the_logits_as_in_plain_patching_if_no_mlp_follows(loaded):
