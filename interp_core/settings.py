@@ -1,7 +1,7 @@
 """Where things are kept and how much may be used: from the environment, then from one JSON file, then defaults.
 
-`HOOKSCOPE_CACHE`, `HOOKSCOPE_MODELS`, `HOOKSCOPE_RUNS` and `HOOKSCOPE_CONFIG` name the cache folder, the folders of
-local models and of saved runs, and the settings file; the rest is set on the Settings page and kept in that file.
+`HOOKSCOPE_CACHE`, `HOOKSCOPE_MODELS`, `HOOKSCOPE_SAES`, `HOOKSCOPE_RUNS` and `HOOKSCOPE_CONFIG` name the cache folder, the
+folders of local models, of SAEs and of saved runs, and the settings file; the rest is set on the Settings page and kept in that file.
 """
 
 import dataclasses
@@ -34,6 +34,11 @@ def models_folder() -> Path:
 def runs_folder() -> Path:
     """Saved runs, one folder a run."""
     return Path(os.environ.get("HOOKSCOPE_RUNS") or Path(platformdirs.user_data_dir(_APP)) / "runs")
+
+
+def saes_folder() -> Path:
+    """The user's own SAEs, one SAELens folder each."""
+    return Path(os.environ.get("HOOKSCOPE_SAES") or Path(platformdirs.user_data_dir(_APP)) / "saes")
 
 
 def _settings_file() -> Path:
