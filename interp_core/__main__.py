@@ -1,29 +1,39 @@
 """The command line: `fetch` gets the default model, `attention` saves that of many prompts, `train-saes` trains SAEs."""
 
 import argparse
+import importlib
 import sys
 
-from interp_core import attention_command, sae_command
 from interp_core.default_model import ensure_default_model
 from interp_core.errors import InterpError
 from interp_core.types import Progress
 
+_COMMANDS = {
+    "attention": ("interp_core.attention_command", "save the attention of every prompt of a file"),
+    "train-saes": (
+        "interp_core.sae_training.command",
+        "train sparse autoencoders; goes on where it was stopped",
+    ),
+}
+"""Modules with `add_arguments` and `run_command`. Only the one that is called for is imported: torch takes seconds."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 a sentence says why not."""
+    given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python -m interp_core", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("fetch", help="fetch, verify and convert the default model, once")
-    saving = commands.add_parser("attention", help="save the attention of every prompt of a file")
-    attention_command.add_arguments(saving)
-    training = commands.add_parser("train-saes", help="train sparse autoencoders; goes on where it was stopped")
-    sae_command.add_arguments(training)
-    options = parser.parse_args(arguments)
+    called = None
+    for name, (module, about) in _COMMANDS.items():
+        command = commands.add_parser(name, help=about)
+        if given[:1] == [name]:
+            called = importlib.import_module(module)
+            called.add_arguments(command)
+    options = parser.parse_args(given)
     try:
-        if options.command == "attention":
-            return attention_command.run_command(options)
-        if options.command == "train-saes":
-            return sae_command.run_command(options)
+        if called:
+            return called.run_command(options)
         print(f"Default model: {ensure_default_model(_print_progress)}")
     except InterpError as error:
         print(error, file=sys.stderr)

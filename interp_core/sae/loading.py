@@ -90,9 +90,20 @@ def load_sae(loaded: LoadedModel, spec: SaeSpec, folder: Path | None = None) -> 
         raise SaeError(f"{folder} holds no {WEIGHTS}. Only safetensors are read: save the SAE again with SAELens 6.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # how SAELens would have the model loaded: `fitting_point` has compared that
+            warnings.simplefilter(
+                "ignore"
+            )  # how SAELens would have the model loaded: `fitting_point` has compared that
             module = SAE.load_from_disk(folder, device=str(loaded.device), dtype="float32").eval()
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError, AssertionError, CheckpointError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        RuntimeError,
+        AssertionError,
+        CheckpointError,
+    ) as error:
         raise SaeError(
             f"The SAE in {folder} cannot be loaded ({type(error).__name__}: {str(error)[:200]}). It may be damaged, or of an "
             "architecture that SAELens 6.54 does not know."

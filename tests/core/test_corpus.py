@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from interp_core import corpus_sources
 from interp_core.__main__ import main
-from interp_core.corpus import Corpus, build_corpus
-from interp_core.corpus_sources import SOURCES, Source, documents
 from interp_core.errors import DownloadError, SaeError
+from interp_core.sae_training import sources
+from interp_core.sae_training.corpus import Corpus, build_corpus
+from interp_core.sae_training.sources import SOURCES, Source, documents
 
 CONTEXT = 8
 
@@ -35,7 +35,7 @@ def source(tmp_path, monkeypatch) -> Source:
     path = tmp_path / "package.tar.gz"
     members = {f"data/{n:02}.txt": " ".join([str(n)] * (n + 5)) for n in range(20)}
     checksum = make_archive(path, {**members, "data/notes.md": "unread"})
-    monkeypatch.setattr(corpus_sources, "_download", lambda *_: path)
+    monkeypatch.setattr(sources, "_download", lambda *_: path)
     return Source("numbers", "numbers==1", "pip", checksum, "CC0", ("data/*.txt",), 12)
 
 
@@ -69,7 +69,7 @@ def test_windows_are_made_once_and_the_same_from_the_same_seed(source, tmp_path,
     first, again = build(tmp_path / "one", source), build(tmp_path / "two", source)
     assert first.checksum == again.checksum
     assert build(tmp_path / "three", source, seed=1).checksum != first.checksum
-    monkeypatch.setattr(corpus_sources, "_download", lambda *_: pytest.fail("fetched again"))
+    monkeypatch.setattr(sources, "_download", lambda *_: pytest.fail("fetched again"))
     assert torch.equal(build(tmp_path / "one", source).train, first.train)
 
 
@@ -111,7 +111,7 @@ def test_a_bible_is_read_by_book_and_an_almanac_by_country(source, tmp_path, mon
         "Geography": {"Area": {"total": {"text": "9 sq km"}}},
     }
     checksum = make_archive(path, {"kjv.jsonl": "\n".join(lines), "europe/xx.json": json.dumps(country)})
-    monkeypatch.setattr(corpus_sources, "_download", lambda *_: path)
+    monkeypatch.setattr(sources, "_download", lambda *_: path)
     bible = replace(source, sha256=checksum, members=("*.jsonl",), read="verses")
     assert list(documents(bible, tmp_path)) == [
         "Genesis 1\n\nIn the beginning And the earth\n\nGenesis 2\n\nThus",
@@ -135,8 +135,8 @@ def words(tmp_path, monkeypatch) -> None:
     path = tmp_path / "words.tar.gz"
     texts = {f"{n}.txt": f"Text {n}: " + "one two three four five six seven. " * (n + 8) for n in range(30)}
     source = Source("words", "words==1", "pip", make_archive(path, texts), "CC0", ("*.txt",), 100)
-    monkeypatch.setattr(corpus_sources, "_download", lambda *_: path)
-    monkeypatch.setattr("interp_core.sae_command.SOURCES", (source,))
+    monkeypatch.setattr(sources, "_download", lambda *_: path)
+    monkeypatch.setattr("interp_core.sae_training.command.SOURCES", (source,))
 
 
 COMMAND = (

@@ -12,7 +12,7 @@ from interp_core.errors import InterventionError, SaeError
 from interp_core.hook_points import layer_hook
 from interp_core.hooks import forward
 from interp_core.jobs import finish
-from interp_core.sae_quality import SaeQuality, measure_quality
+from interp_core.sae.quality import SaeQuality, measure_quality
 
 HOOK = layer_hook("resid_post", 1)
 D_MODEL = 32

@@ -16,14 +16,14 @@ from sae_lens.saes.sae import TrainStepInput
 from sae_lens.saes.topk_sae import TopKTrainingSAE
 from safetensors.torch import load_file, save_file
 
-from interp_core.corpus import Corpus
 from interp_core.errors import SaeError
 from interp_core.hook_points import layer_hook
-from interp_core.sae_checkpoints import checkpoints
-from interp_core.sae_export import export_sae
-from interp_core.sae_harvest import Calibration, calibrate, harvest
-from interp_core.sae_topk import SparseTopKSAE
-from interp_core.sae_training import RoundReport, TrainingPlan, train_saes
+from interp_core.sae_training.activations import Calibration, calibrate, harvest
+from interp_core.sae_training.checkpoints import checkpoints
+from interp_core.sae_training.corpus import Corpus
+from interp_core.sae_training.export import export_sae
+from interp_core.sae_training.topk import SparseTopKSAE
+from interp_core.sae_training.training import RoundReport, TrainingPlan, train_saes
 
 ROOT = Path(__file__).parent.parent.parent
 PLAN = TrainingPlan((0, 1), 48, k=4, lr=3e-3, n_batch=64, round_windows=16, rows=8, calibration_windows=16)
@@ -193,9 +193,9 @@ KILLED = """
 import sys
 from pathlib import Path
 import torch
-from interp_core.corpus import Corpus
+from interp_core.sae_training.corpus import Corpus
 from interp_core.models import load_model
-from interp_core.sae_training import train_saes
+from interp_core.sae_training.training import train_saes
 from interp_core.types import ModelSpec
 from safetensors.torch import load_file, save_file
 from tests.core.test_sae_training import PLAN

@@ -11,14 +11,14 @@ import torch
 from filelock import FileLock, Timeout
 from transformers import AutoTokenizer
 
-from interp_core.corpus import Corpus, build_corpus
-from interp_core.corpus_sources import SOURCES
 from interp_core.errors import SaeError
 from interp_core.models import LoadedModel, find_folder, load_model
-from interp_core.sae_export import export_sae
-from interp_core.sae_quality import SaeQuality
-from interp_core.sae_report import report_quality
-from interp_core.sae_training import RoundReport, TrainingPlan, plan_as_json, train_saes
+from interp_core.sae.quality import SaeQuality
+from interp_core.sae_training.corpus import Corpus, build_corpus
+from interp_core.sae_training.export import export_sae
+from interp_core.sae_training.report import report_quality
+from interp_core.sae_training.sources import SOURCES
+from interp_core.sae_training.training import RoundReport, TrainingPlan, plan_as_json, train_saes
 from interp_core.settings import cache_folder, load_settings, write_json
 from interp_core.types import DTYPES, PROCESSINGS, ModelSpec, Progress
 

@@ -17,8 +17,8 @@ from jaxtyping import Int
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from interp_core.corpus_sources import Source, documents
 from interp_core.errors import SaeError
+from interp_core.sae_training.sources import Source, documents
 from interp_core.settings import write_json
 from interp_core.types import Progress
 

@@ -16,12 +16,12 @@ import torch
 from sae_lens import SAE, TopKTrainingSAEConfig
 from sae_lens.saes.sae import SAEMetadata
 
-from interp_core.corpus import Corpus
 from interp_core.errors import SaeError
 from interp_core.models import LoadedModel
-from interp_core.sae_checkpoints import Training
-from interp_core.sae_topk import SparseTopKSAE
-from interp_core.sae_training import TrainingPlan, plan_as_json
+from interp_core.sae_training.checkpoints import Training
+from interp_core.sae_training.corpus import Corpus
+from interp_core.sae_training.topk import SparseTopKSAE
+from interp_core.sae_training.training import TrainingPlan, plan_as_json
 
 _LIBRARIES = ("torch", "transformers", "transformer-lens", "sae-lens")
 

@@ -18,19 +18,19 @@ from sae_lens.config import SAETrainerConfig
 from sae_lens.training.sae_trainer import SAETrainer
 from torch import Tensor
 
-from interp_core.corpus import Corpus
 from interp_core.errors import SaeError
 from interp_core.hook_points import layer_hook
 from interp_core.models import LoadedModel
-from interp_core.sae_checkpoints import (
+from interp_core.sae_training.activations import Calibration, calibrate, harvest
+from interp_core.sae_training.checkpoints import (
     Training,
     calibrations_of,
     load_checkpoint,
     save_calibrations,
     save_checkpoint,
 )
-from interp_core.sae_harvest import Calibration, calibrate, harvest
-from interp_core.sae_topk import SparseTopKSAE
+from interp_core.sae_training.corpus import Corpus
+from interp_core.sae_training.topk import SparseTopKSAE
 
 
 @dataclass(frozen=True)

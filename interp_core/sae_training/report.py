@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from interp_core.models import LoadedModel
-from interp_core.sae_quality import QualityFigures, SaeQuality, measure_quality
+from interp_core.sae.quality import QualityFigures, SaeQuality, measure_quality
 from interp_core.settings import write_json
 from interp_core.types import Progress
 

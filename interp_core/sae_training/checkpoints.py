@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from interp_core.errors import SaeError
-from interp_core.sae_harvest import Calibration
+from interp_core.sae_training.activations import Calibration
 
 _STATISTICS = ("act_freq_scores", "n_forward_passes_since_fired")
 _COUNTS = ("n_training_steps", "n_training_samples", "n_frac_active_samples")

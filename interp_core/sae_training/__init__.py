@@ -1,0 +1,1 @@
+"""Training the SAEs that ship: text, one pass of the model for all depths, checkpoints, export."""
