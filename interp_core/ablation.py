@@ -22,7 +22,7 @@ from interp_core.interventions import Intervention
 from interp_core.metrics import Metric
 from interp_core.models import LoadedModel
 from interp_core.partial import record_run
-from interp_core.row_sweeps import BUDGET, Cells, overwrite, sweep_rows
+from interp_core.row_sweeps import BUDGET, Cells, check_attention_output, overwrite, sweep_rows
 from interp_core.types import Progress, Run
 
 AblatedPart = Literal["component", "head", "attention", "mlp", "layer"]
@@ -114,6 +114,8 @@ def ablate_each(
     if not 0 <= read < n_pos:
         raise InterpError(f"The prompt has {n_pos} tokens, so the metric cannot be read at position {read}.")
     points = [point_named(loaded.hook_points, name) for name in _POINTS[plan.part]]
+    if any(point.name == "attn_out" for point in points):
+        check_attention_output(run)
     replaced = _replacements(loaded, run, plan, points)
     recorded = record_run(loaded.model, loaded.tokens(run.tokens), edits_of(loaded, run))
     reference = recorded.logits[read]

@@ -26,7 +26,7 @@ from interp_core.metrics import Metric, recovered_fraction
 from interp_core.models import LoadedModel
 from interp_core.partial import record_run, unembedding_columns
 from interp_core.prompt_pairs import PromptPair
-from interp_core.row_sweeps import BUDGET, Cells, Edit, overwrite, sweep_rows
+from interp_core.row_sweeps import BUDGET, Cells, Edit, check_attention_output, overwrite, sweep_rows
 from interp_core.types import Progress
 
 SweepSite = Literal[
@@ -158,6 +158,8 @@ class _Sweep:
         if not 0 <= self.read < n_pos:
             raise InterpError(f"The prompts have {n_pos} tokens, so the metric cannot be read at position {self.read}.")
         self.point = _point(loaded, plan)
+        if self.point.name == "attn_out":
+            check_attention_output(pair.clean, pair.corrupted)
         self.layers = self.point.layers if plan.layer is None else (plan.layer,)
         points = {self.point, self._through}
         names = [point.hook(layer) for layer in self.layers for point in points]

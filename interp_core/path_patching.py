@@ -26,7 +26,7 @@ from interp_core.models import LoadedModel
 from interp_core.partial import RecordedRun, final_logits, record_run, run_layer
 from interp_core.patching import Direction
 from interp_core.prompt_pairs import PromptPair
-from interp_core.row_sweeps import BUDGET
+from interp_core.row_sweeps import BUDGET, check_attention_output
 from interp_core.types import Progress, Run
 
 ReceiverKind = Literal["logits", "q", "k", "v", "mlp"]
@@ -150,6 +150,7 @@ class _Paths:
         self.n_heads, self.n_layers = loaded.card.n_heads, loaded.card.n_layers
         loaded.check_run(self.last + 1)
         self._check_receivers()
+        check_attention_output(pair.clean, pair.corrupted)  # attention's output is what is frozen
         names = {self._name(point, layer) for point in ("z", "attn_out", "mlp_out") for layer in range(self.n_layers)}
         names |= {self._name(_POINT[one.kind], one.layer) for one in self.inner}
         clean, corrupted = (self._record(run, sorted(names)) for run in (pair.clean, pair.corrupted))

@@ -12,8 +12,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from interp_core.errors import InterventionError
 from interp_core.hooks import Hook
 from interp_core.partial import Columns, RecordedRun, final_logits, run_layer
+from interp_core.types import Run
 
 BUDGET = 2048
 """Rows times positions of one pass: 40 MB of MLP activations on the default model. `benchmarks/patching.py` prints what
@@ -44,6 +46,19 @@ class _Chunk:
     first: int
     cells: Int[Tensor, " row"]
     """Indices, by layer."""
+
+
+def check_attention_output(*runs: Run) -> None:
+    """A sweep that writes attention's output needs it for itself.
+
+    Raises:
+        InterventionError: An intervention on the stream behind attention is in force: it acts through that very output.
+    """
+    if any(one.point == "resid_mid" for run in runs for one in run.interventions):
+        raise InterventionError(
+            "An intervention on resid_mid is in force, which acts through attention's output, and so does this sweep. Switch the "
+            "intervention off, or sweep another place."
+        )
 
 
 def sweep_rows(

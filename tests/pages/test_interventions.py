@@ -315,7 +315,7 @@ def test_places_from_the_browser_are_checked():
     pictures.select(state, 1, head=2, pos=3)
     assert values == {"layer": 1, "head": 2, "pos": 3, "mlp": False}
     bench = SimpleNamespace(card=SimpleNamespace(n_layers=3, n_heads=4))
-    for wrong in ({"layer": 9, "head": 0}, {"layer": "1", "head": 0}, {"layer": 0, "head": "4"}, {}):
+    for wrong in ({"layer": 9, "head": 0}, {"layer": "1", "head": 0}, {"layer": 0, "head": "4"}, {"layer": 0, "head": 4}, {}):
         values.clear()
         ablate_sweep._select(state, bench, wrong)
         assert values == {}

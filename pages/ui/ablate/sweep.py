@@ -160,7 +160,8 @@ def _draw(
 
 def _select(state: UrlState, bench: Bench, value: dict[str, Any]) -> None:
     layer, head, mlp = value.get("layer"), value.get("head"), value.get("mlp") is True
-    if isinstance(layer, int) and layer < bench.card.n_layers and (mlp or isinstance(head, int)):
+    has_head = isinstance(head, int) and 0 <= head < bench.card.n_heads
+    if isinstance(layer, int) and 0 <= layer < bench.card.n_layers and (mlp or has_head):
         state.set("layer", layer)
         state.set("mlp", mlp)
         if not mlp:
