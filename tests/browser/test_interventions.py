@@ -40,21 +40,21 @@ def test_a_click_on_the_ablation_map_leads_to_an_intervention_and_back_takes_it_
     box = page.locator("[data-testid=head-map] canvas").bounding_box()
     assert box
     page.mouse.click(box["x"] + box["width"] - 12, box["y"] + box["height"] - 8)
-    page.wait_for_url(re.compile("layer=2.*head=3|head=3.*layer=2"))
+    page.wait_for_url(re.compile("layer=2.*mlp=1|mlp=1.*layer=2"))
     settled(page)
     page.wait_for_timeout(1200)  # a step back within a second is taken for an echo of the click
     page.get_by_role("button", name="Ablate it (zero)").click()
     page.wait_for_url(re.compile("do=zero"))
     settled(page)
     main = page.get_by_test_id("stMain")
-    expect(main.get_by_text("zero z L2 H3", exact=True)).to_be_visible()
-    expect(page.get_by_test_id("stSidebar").get_by_text("zero z L2 H3", exact=True)).to_be_visible()
+    expect(main.get_by_text("zero mlp_out L2", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("stSidebar").get_by_text("zero mlp_out L2", exact=True)).to_be_visible()
     page.wait_for_timeout(1200)
     page.go_back()
     page.wait_for_url(lambda url: "do=" not in url)
     settled(page)
     expect(page.get_by_text("Nothing is changed yet")).to_be_visible()
-    expect(page.get_by_test_id("stSidebar").get_by_text("zero z L2 H3", exact=True)).to_have_count(0)
+    expect(page.get_by_test_id("stSidebar").get_by_text("zero mlp_out L2", exact=True)).to_have_count(0)
 
 
 def test_a_click_on_the_patching_map_selects_layer_and_position(server, page):
@@ -70,6 +70,49 @@ def test_a_click_on_the_patching_map_selects_layer_and_position(server, page):
     settled(page)
     assert "pos=" in page.evaluate("location.search")
     expect(page.get_by_role("button", name="Add as intervention")).to_be_visible()
+
+
+def test_a_walk_back_through_a_circuit_by_clicks_and_back_again(server, page):
+    page.goto(f"{server.url}/patching?{TINY}&{PAIR}&view=paths")
+    painted(page, "head-map")
+    settled(page)
+    canvas = page.locator("[data-testid=head-map] canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + 60, box["y"] + box["height"] - 8)
+    page.wait_for_url(re.compile("head=0"))
+    settled(page)
+    page.wait_for_timeout(1200)  # a step back within a second is taken for an echo of the click
+    page.get_by_role("button", name="What feeds its query").click()
+    page.wait_for_url(re.compile("receivers=q.2.0"))
+    settled(page)
+    expect(page.get_by_role("button", name="To: L2H0 q")).to_be_visible()
+    page.wait_for_timeout(1200)
+    page.go_back()
+    page.wait_for_url(lambda url: "receivers=" not in url)
+    settled(page)
+    expect(page.get_by_role("button", name="To: logits")).to_be_visible()
+
+
+def test_pairs_are_uploaded_swept_and_one_is_opened(server, page):
+    page.goto(f"{server.url}/patching?{TINY}&{PAIR}&over=set&site=z&set=uploaded")
+    settled(page)
+    expect(page.get_by_text("a link does not carry them")).to_be_visible()
+    page.get_by_role("button", name="Use your own pairs").click()
+    rows = "clean,corrupted,answer,foil\na b c a b,a b d a b,a,b\nb a d b a,b a c b a,c,b\na,b c,a,b\n"
+    page.locator("input[type=file]").last.set_input_files(
+        {"name": "mine.csv", "mimeType": "text/csv", "buffer": rows.encode()}
+    )
+    page.get_by_role("button", name="Use these pairs").click()
+    painted(page, "head-map")
+    settled(page)
+    expect(page.get_by_text("2 of 3 pairs can be used on this model")).to_be_visible()
+    expect(page.get_by_text("2 of 2 pairs swept")).to_be_visible()
+    page.get_by_text("Standard error", exact=True).click()
+    page.wait_for_url(re.compile("statistic=error"))
+    settled(page)
+    expect(page.get_by_text("standard error of the mean over 2 pairs")).to_be_visible()
 
 
 def test_hostile_text_is_shown_as_text(server, page):
