@@ -1,4 +1,4 @@
-"""Take the README's screenshots from the running app: `python docs/take_pictures.py http://127.0.0.1:8501`."""
+"""Take the README's screenshots from the running app: `python docs/take_pictures.py http://127.0.0.1:8501 [name ...]`."""
 
 import sys
 from pathlib import Path
@@ -19,8 +19,10 @@ PICTURES = {
     "lens": ("lens?row=29&pos=14", "light", "[data-testid=position-map]"),
     "attribution": ("lens?view=attribution", "light", ".js-plotly-plot .barlayer"),
     "head_writes": ("lens?view=heads&layer=29&head=1", "dark", "[data-testid=position-map]"),
-    "ablate": ("ablate?do=zero+z+L23+H3&layer=23&head=3", "light", "[data-testid=head-map]"),
-    "patching": ("patching?layer=17&pos=10", "light", "[data-testid=position-map]"),
+    "ablate": ("ablate?do=zero+z+L23+H3&layer=23&head=3", "light", "text=300 of 300 parts ablated"),
+    "patching": ("patching?layer=17&pos=10", "light", "text=450 of 450 cells are exact"),
+    "paths": ("patching?view=paths&layer=23&head=3", "light", "text=300 of 300 cells are exact"),
+    "pairs": ("patching?over=set&site=z&layer=23&head=3", "dark", "text=40 of 40 pairs swept"),
     "interventions": ("prompt?do=zero+mlp_out+L11|off+zero+z+L23+H3", "light", "[data-testid=prediction-0]"),
     "saved": ("saved", "light", "text=Take along"),
     "model": ("model", "dark", "text=positions"),
@@ -29,15 +31,17 @@ PICTURES = {
 """Name to path, theme and what must be on screen before the picture is taken."""
 
 
-def main(address: str) -> None:
-    """Save every picture as a PNG of the page's whole height, 1440 pixels wide."""
+def main(address: str, *names: str) -> None:
+    """Save every picture, or those that are named, as a PNG of the page's whole height, 1440 pixels wide."""
     FOLDER.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         for name, (path, theme, wanted) in PICTURES.items():
+            if names and name not in names:
+                continue
             page = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme=theme)  # pyright: ignore
             page.goto(f"{address}/{path}")
-            page.locator(wanted).first.wait_for(timeout=120_000)
+            page.locator(wanted).first.wait_for(timeout=300_000)
             page.wait_for_timeout(1500)
             height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
             page.set_viewport_size({"width": 1440, "height": min(int(height), 1700)})
@@ -48,4 +52,4 @@ def main(address: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

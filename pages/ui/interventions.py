@@ -57,7 +57,7 @@ def _show_selection(state: UrlState, spec: ModelSpec, tokenised: "Tokenised") ->
     layer, head, pos = state["layer"], state["head"], state["pos"]
     points = {point.name: point for point in cached.loaded(spec).hook_points}
     name = f"Layer {layer}" if head is None else f"L{layer}H{head}"
-    with st.popover(f"Switch off what is selected: {name}", icon=":material/block:", width="stretch"):
+    with st.popover(f"Switch off {name}", icon=":material/block:", width="stretch"):
         st.caption("Zero ablation of the layer and head that are selected on this page, in force on every page.")
         positions: tuple[int, ...] | None = None
         if pos is not None and pos < len(tokenised.ids):
