@@ -41,16 +41,15 @@ class Edit:
 
     def hooks(self, first: int) -> tuple[list[Hook], list[Hook]]:
         """The hooks that apply it in a pass that begins at position `first`; and those that only look."""
-        if self.point.name == "resid_mid":
-            assert self.layer is not None
-            return resid_mid_hooks(self.layer, lambda mid: self.apply(mid, first))
-        return [(self.point.hook(self.layer), lambda activation, hook: self.apply(activation, first))], []
+        return hooks_at(self.point, self.layer, lambda activation: self.apply(activation, first))
 
     def _new(self, activation: Tensor, first: int, count: int) -> Tensor | None:
         if self.intervention.action == "zero":
             return torch.zeros_like(activation)
         if self.intervention.action == "scale":
             return activation * self.intervention.factor
+        if self.intervention.action == "set":
+            return torch.full_like(activation, self.intervention.factor)
         value = self.value(first, count)
         if value is None:
             return None
@@ -83,6 +82,14 @@ class Edit:
         if pattern:
             return heads[:, None, None] & chosen[:, None] & units
         return chosen[:, None, None] & heads[:, None] & units
+
+
+def hooks_at(point: HookPoint, layer: int | None, edit: Callable[[Tensor], Tensor]) -> tuple[list[Hook], list[Hook]]:
+    """The hooks that edit a point, which is not a derived one, in one layer; and those that only look."""
+    if point.name == "resid_mid":
+        assert layer is not None
+        return resid_mid_hooks(layer, edit)
+    return [(point.hook(layer), lambda activation, hook: edit(activation))], []
 
 
 def _chosen(count: int, numbers: tuple[int, ...] | None, device: torch.device) -> Tensor:

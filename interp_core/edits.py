@@ -13,6 +13,8 @@ from interp_core.hooks import Edit as AnyEdit
 from interp_core.intervention_fit import fit_to_model
 from interp_core.interventions import Intervention
 from interp_core.models import LoadedModel
+from interp_core.sae.feature_edits import FeatureEdit
+from interp_core.sae.features import fit_feature, held_sae
 from interp_core.sources import SourceRuns, check_derived, stored_vector
 from interp_core.types import Run
 
@@ -28,7 +30,8 @@ def edits_of(loaded: LoadedModel, run: Run) -> tuple[AnyEdit, ...]:
     Raises:
         InterventionError: An intervention does not fit the model or the prompt.
         PromptPairError: A source prompt has another number of tokens.
-        MemoryLimitError: What they take from other runs, or every head's own copy of the stream, would not fit.
+        SaeError: An SAE whose features are acted on cannot be loaded.
+        MemoryLimitError: What they take from other runs, an SAE, or every head's own copy of the stream, would not fit.
     """
     if not run.interventions:
         return ()
@@ -44,25 +47,46 @@ def _resolve(loaded: LoadedModel, run: Run) -> tuple[AnyEdit, ...]:
     sources = SourceRuns(loaded, run)
     wanted: list[tuple[Intervention, HookPoint, int | None]] = []
     for spec in run.interventions:
-        fitted = fit_to_model(spec, loaded.hook_points, loaded.card.n_layers)
+        fitted = _fit(loaded, spec)
         point = point_named(loaded.hook_points, fitted.point)
         check_derived(loaded, point, len(run.tokens))
         layers = (None,) if not point.layers else point.layers if fitted.layers is None else fitted.layers
         for layer in layers:
-            sources.want(fitted, point, layer)
+            if not fitted.sae:
+                sources.want(fitted, point, layer)
             wanted.append((fitted, point, layer))
-    return _in_order(loaded, [resolved(sources, spec, point, layer) for spec, point, layer in wanted])
+    made: list[Edit | FeatureEdit] = []
+    for spec, point, layer in wanted:
+        if spec.sae:
+            _join(made, FeatureEdit((spec,), held_sae(loaded, spec.sae)))
+        else:
+            made.append(resolved(sources, spec, point, layer))
+    return _in_order(loaded, made)
 
 
-def _in_order(loaded: LoadedModel, edits: Sequence[Edit]) -> tuple[AnyEdit, ...]:
+def _fit(loaded: LoadedModel, spec: Intervention) -> Intervention:
+    return fit_feature(loaded, spec) if spec.sae else fit_to_model(spec, loaded.hook_points, loaded.card.n_layers)
+
+
+def _join(edits: list[Edit | FeatureEdit], new: FeatureEdit) -> None:
+    """Add it; to what is done to the same SAE before, unless something else acts on its hook point in between."""
+    there = [index for index, one in enumerate(edits) if (one.point, one.layer) == (new.point, new.layer)]
+    last = edits[there[-1]] if there else None
+    if isinstance(last, FeatureEdit) and last.sae.spec == new.sae.spec:
+        edits[there[-1]] = last.joined(new)
+    else:
+        edits.append(new)
+
+
+def _in_order(loaded: LoadedModel, edits: Sequence[Edit | FeatureEdit]) -> tuple[AnyEdit, ...]:
     """Edits in the order of the pass where hooks do not see to it, and else as they were given.
 
     What a head reads comes before its query, and the stream between attention and MLP, which is edited through
     attention's write, after that write.
     """
     points = {point.name: point for point in loaded.hook_points}
-    derived: dict[str, tuple[Route, list[Edit]]] = {}
-    plain: list[Edit] = []
+    derived: dict[str, tuple[Route, list[Edit | FeatureEdit]]] = {}
+    plain: list[Edit | FeatureEdit] = []
     for edit in sorted(edits, key=lambda one: one.point.name != "attn_in"):  # `q_input` reads what `attn_in` made
         if not edit.point.derived:
             plain.append(edit)
@@ -76,7 +100,7 @@ def _in_order(loaded: LoadedModel, edits: Sequence[Edit]) -> tuple[AnyEdit, ...]
 
 def resolved(sources: SourceRuns, spec: Intervention, point: HookPoint, layer: int | None) -> Edit:
     """One intervention in one layer, with what it takes from the sources, which must have been `want`ed."""
-    if spec.action in ("zero", "scale"):
+    if spec.action in ("zero", "scale", "set"):
         return Edit(spec, point, layer, lambda first, count: None)
     if spec.action == "mean":
         start, rest = sources.reference_mean(spec, point, layer)
@@ -115,7 +139,7 @@ def fitted(
     for spec in interventions:
         if not spec.on:
             continue
-        made.append(fit_to_model(spec, loaded.hook_points, loaded.card.n_layers))
+        made.append(_fit(loaded, spec))
         if spec.vector:
             stored_vector(spec, point_named(loaded.hook_points, spec.point))
         _check_positions(loaded, spec, len(tokens))

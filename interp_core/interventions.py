@@ -8,7 +8,9 @@ A spec validates, prints, fits in a link and keys a cache; `edits` turns it into
     patch resid_pre L10 P3 from:...  from another prompt (percent-encoded)
     freeze pattern                   every pattern as in the clean run
     scale mlp_post L3 U17 x2         twice one neuron
+    set mlp_post L3 U17 x5           make it 5
     add resid_post L12 x4 plus:Love minus:Hate
+    zero sae:NAME U231               ablate a feature of an SAE, which knows its own place
 
 Sources of the kinds: Wang et al. 2022, arXiv:2211.00593 (mean and resample ablation, patching); Turner et al. 2023,
 arXiv:2308.10248 (activation addition).
@@ -22,8 +24,10 @@ from interp_core.errors import InterventionError
 from interp_core.hook_points import canonical_name
 from interp_core.number_lists import Numbers, read_numbers, write_numbers
 
-Action = Literal["zero", "mean", "resample", "freeze", "patch", "scale", "add"]
+Action = Literal["zero", "mean", "resample", "freeze", "patch", "scale", "set", "add"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
+FEATURE_ACTIONS: tuple[Action, ...] = ("zero", "scale", "set", "add")
+"""What can be done to a feature of an SAE."""
 
 MOST_INTERVENTIONS = 64
 
@@ -34,16 +38,16 @@ class Intervention:
 
     action: Action
     """`zero`; `mean` over `sources`; `resample`: values of `sources` drawn with `seed`; `freeze`: as in an earlier run;
-    `patch`: as on another prompt or position; `scale` by `factor`; `add` `factor` times a vector."""
+    `patch`: as on another prompt or position; `scale` by `factor`; `set` to `factor`; `add` `factor` times a vector."""
     point: str
-    """Short name of the hook point."""
+    """Short name of the hook point; empty for the one that `sae` reads."""
     layers: Numbers = None
     heads: Numbers = None
     positions: Numbers = None
     """Positions of the prompt. With None, tokens that are generated later are changed too, where a value for them
     exists."""
     units: Numbers = None
-    """Places in the last axis: neurons, dimensions, or key positions of a pattern."""
+    """Places in the last axis: neurons, dimensions, or key positions of a pattern; features of `sae`."""
     others: bool = False
     """Act on all heads but these: isolates them."""
     factor: float = 1.0
@@ -54,6 +58,9 @@ class Intervention:
     """For `patch`: where each of `positions` is taken from."""
     vector: str = ""
     """For `add`: a stored vector's name in place of `sources`."""
+    sae: str = ""
+    """Name of an SAE whose features are acted on (`sae/feature_edits.py`): `add` adds `factor` to a feature's activation,
+    whether it fires or not, which is steering with its decoder row."""
     bos: bool = True
     """Whether the sources get a BOS token in front."""
     seed: int = 0
@@ -66,12 +73,11 @@ class Intervention:
     @property
     def text(self) -> str:
         """The inverse of `parse`."""
-        words = ["off"] if not self.on else []
-        words += [self.action, self.point]
-        for letter, numbers in (("L", self.layers), ("H", self.heads), ("P", self.positions), ("U", self.units)):
-            words += [] if numbers is None else [letter + write_numbers(numbers)]
+        words = [*([] if self.on else ["off"]), self.action, *([self.point] if self.point else [])]
+        words += [f"sae:{quote(self.sae, safe=':/')}"] if self.sae else []
+        words += self._places("LHPU")
         words += ["others"] if self.others else []
-        words += [f"x{self.factor:g}"] if self.factor != 1 else []
+        words += [f"x{self.factor:.12g}"] if self.factor != 1 else []
         words += [f"{name}:{quote(text, safe='')}" for name, text in zip(self._labels(), self.sources, strict=False)]
         words += [] if self.source_positions is None else ["Q" + write_numbers(self.source_positions)]
         words += [f"vector:{quote(self.vector, safe='')}"] if self.vector else []
@@ -82,14 +88,17 @@ class Intervention:
     @property
     def label(self) -> str:
         """What a chip shows: short, for people."""
-        where = "".join(
-            f" {letter}{write_numbers(numbers)}"
-            for letter, numbers in (("L", self.layers), ("H", self.heads), ("P", self.positions), ("U", self.units))
-            if numbers is not None
-        )
-        amount = f" x{self.factor:g}" if self.action in ("scale", "add") else ""
+        amount = {"scale": f" x{self.factor:g}", "add": f" x{self.factor:g}", "set": f" to {self.factor:g}"}
+        if self.sae:
+            features = "" if self.units is None else f" F{write_numbers(self.units)}"
+            where = " ".join(("", *self._places("P")))
+            return f"{self.action}{features} of {self.sae}{where}{amount.get(self.action, '')}"
         others = " (all other heads)" if self.others else ""
-        return f"{self.action} {self.point}{where}{others}{amount}"
+        return " ".join((self.action, self.point, *self._places("LHPU"))) + others + amount.get(self.action, "")
+
+    def _places(self, letters: str) -> list[str]:
+        numbers = {"L": self.layers, "H": self.heads, "P": self.positions, "U": self.units}
+        return [letter + write_numbers(chosen) for letter in letters if (chosen := numbers[letter]) is not None]
 
     def _labels(self) -> tuple[str, ...]:
         return ("plus", "minus") if self.action == "add" else ("from",) * len(self.sources)
@@ -109,9 +118,10 @@ class Intervention:
                 f"{text[:80]!r} is no intervention. Write what and where, such as 'zero z L18 H6'; the first word is one "
                 f"of {', '.join(ACTIONS)}."
             )
-        point, layer = canonical_name(words[1])
+        named = not words[1].startswith("sae:")
+        point, layer = canonical_name(words[1]) if named else ("", None)
         fields: dict[str, object] = {} if layer is None else {"layers": (layer,)}
-        for word in words[2:]:
+        for word in words[2:] if named else words[1:]:
             _read(word, fields)
         return cls(action=words[0], point=point, on=on, **fields).checked()  # type: ignore[arg-type]
 
@@ -121,6 +131,8 @@ class Intervention:
         Raises:
             InterventionError: A part is missing, or is not used by this kind.
         """
+        if self.sae:
+            self._check_feature()
         n = len(self.sources)
         if (
             (self.action == "patch" and n > 1)
@@ -132,7 +144,7 @@ class Intervention:
             raise InterventionError(
                 f"{self.label}: nothing to patch from. Name a source prompt, other positions, or both."
             )
-        if self.action == "add" and not (self.sources or self.vector):
+        if self.action == "add" and not (self.sources or self.vector or self.sae):
             raise InterventionError(f"{self.label}: no vector. Give one or two prompts to make it from, or a file.")
         if self.source_positions is not None and (
             self.action != "patch" or self.positions is None or len(self.positions) != len(self.source_positions)
@@ -146,6 +158,18 @@ class Intervention:
             raise InterventionError(f"{self.label}: the factor must lie between -1,000,000 and 1,000,000.")
         return self
 
+    def _check_feature(self) -> None:
+        if self.action not in FEATURE_ACTIONS:
+            raise InterventionError(
+                f"{self.label}: a feature can be zeroed, scaled, set or added. Use one of {', '.join(FEATURE_ACTIONS)}."
+            )
+        if not self.units:
+            raise InterventionError(f"{self.label}: no feature is named. Name it by its number, such as U231.")
+        if self.heads is not None or self.sources or self.vector or self.source_positions is not None:
+            raise InterventionError(
+                f"{self.label}: a feature takes no heads, prompts or vectors. Remove them: SAE, feature, positions and factor say it."
+            )
+
 
 _AXES = {"L": "layers", "H": "heads", "P": "positions", "U": "units", "Q": "source_positions"}
 
@@ -158,8 +182,8 @@ def _read(word: str, fields: dict[str, object]) -> None:
         fields["bos"] = False
     elif colon and name in ("from", "plus", "minus"):
         fields["sources"] = (*fields.get("sources", ()), unquote(value))  # type: ignore[misc]
-    elif colon and name == "vector":
-        fields["vector"] = unquote(value)
+    elif colon and name in ("vector", "sae"):
+        fields[name] = unquote(value)
     elif colon and name == "seed" and value.isascii() and value.isdigit() and len(value) < 10:
         fields["seed"] = int(value)
     elif word[0] == "x":
@@ -172,5 +196,5 @@ def _read(word: str, fields: dict[str, object]) -> None:
     else:
         raise InterventionError(
             f"{word[:40]!r} is no part of an intervention. Use L, H, P and U with numbers, xFACTOR, from:TEXT, "
-            "plus:TEXT, minus:TEXT, vector:NAME, seed:NUMBER, others, nobos."
+            "plus:TEXT, minus:TEXT, vector:NAME, sae:NAME, seed:NUMBER, others, nobos."
         )

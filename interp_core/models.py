@@ -54,6 +54,8 @@ class LoadedModel:
     """What a technique that is one long pass has so far, for pages that show it as it grows."""
     edits: dict[Hashable, object] = field(default_factory=dict)
     """Interventions as hooks, by run, with what they needed of other runs; `edits_of` fills it."""
+    saes: dict[Hashable, object] = field(default_factory=dict)
+    """SAEs in memory, by name; `held_sae` fills it."""
 
     def __post_init__(self) -> None:
         for index, block in enumerate(self._bridge.blocks):

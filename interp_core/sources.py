@@ -99,7 +99,7 @@ class SourceRuns:
         return ends[0] - ends[1] if len(ends) == 2 else ends[0]
 
     def _sources(self, spec: Intervention) -> list[tuple[int, ...]]:
-        if spec.action in ("zero", "scale") or spec.vector:
+        if spec.action in ("zero", "scale", "set") or spec.vector:
             return []
         if spec.action in ("mean", "resample"):
             texts = spec.sources or tuple(probe_prompts())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -64,8 +64,15 @@ class LoadedSae:
 
     @property
     def decoder(self) -> Float[Tensor, "d_sae d_out"]:
-        """What each feature writes."""
-        return self.module.W_dec.detach().float()
+        """What each feature writes when its activation is 1, in front of a normalisation that is undone behind it."""
+        return self.decoder_rows(slice(None))
+
+    def decoder_rows(self, features: slice | Int[Tensor, " feature"]) -> Float[Tensor, "feature d_out"]:
+        """The decoder's rows of some features."""
+        rows = self.module.W_dec.detach()[features].float()
+        # A top-k SAE may count its activations in units of these norms.
+        counts = bool(getattr(self.module.cfg, "rescale_acts_by_decoder_norm", False))
+        return rows / rows.norm(dim=-1, keepdim=True) if counts else rows
 
 
 def load_sae(loaded: LoadedModel, spec: SaeSpec, folder: Path | None = None) -> LoadedSae:
@@ -113,6 +120,7 @@ def load_sae(loaded: LoadedModel, spec: SaeSpec, folder: Path | None = None) -> 
         raise SaeError(f"The SAE in {folder} holds numbers that are not finite in {', '.join(broken)}. Fetch it again.")
     if int(module.cfg.d_in) != config.d_in or len(module.W_dec) != config.d_sae:
         raise SaeError(f"The weights of {folder.name} have other sizes than its configuration says. Fetch it again.")
+    module.turn_off_forward_pass_hook_z_reshaping()  # `flat` does it, for every point that has heads
     return LoadedSae(spec, config, point, _checksum(folder), module)
 
 

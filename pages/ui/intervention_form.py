@@ -10,7 +10,7 @@ from interp_core.interventions import ACTIONS, Action, Intervention
 from interp_core.number_lists import Numbers, read_numbers
 from interp_core.steering import list_vectors, store_vector
 from interp_core.types import ModelSpec
-from pages.ui import cached
+from pages.ui import cached, feature_form
 from pages.ui.markdown import plain
 from pages.ui.url_state import UrlState
 
@@ -25,6 +25,7 @@ _SAYS: dict[Action, str] = {
     "freeze": "Freeze to an earlier run",
     "patch": "Patch from another prompt or position",
     "scale": "Scale",
+    "set": "Set to a value",
     "add": "Add a vector (steer)",
 }
 _SOURCES: dict[Action, tuple[str, str]] = {
@@ -52,33 +53,10 @@ def show(state: UrlState, spec: ModelSpec, tokenised: "Tokenised", add: Add) -> 
         st.button("Add an intervention", key="form.show", icon=":material/add:", width="stretch", on_click=_open)
         return
     with st.container(border=True):
-        action: Action = st.selectbox("What", ACTIONS, key="form.action", format_func=_SAYS.__getitem__)
-        points = {point.name: point for point in cached.loaded(spec).hook_points}
-        point = points[
-            st.selectbox("Where", list(points), key="form.point", help="Every hook point that the model has.")
-        ]
-        if point.name in _EXPLAINED:
-            st.caption(_EXPLAINED[point.name])
-        if point.layers:
-            st.text_input("Layers", key="form.layers", placeholder="all, or such as 2-4,7")
-        if point.n_heads:
-            st.text_input("Heads", key="form.heads", placeholder=f"all {point.n_heads}, or such as 6")
-            st.toggle("All heads but these", key="form.others", help="Isolates the heads that are named.")
-        st.text_input("Positions", key="form.positions", placeholder=f"all {len(tokenised.ids)}, or such as 3,5")
-        st.text_input("Neurons or dimensions", key="form.units", placeholder="all, or such as 17")
-        if action in _SOURCES:
-            label, hint = _SOURCES[action]
-            st.text_area(label, key="form.sources", help=hint, height=68, placeholder=hint)
-        if action == "patch":
-            st.text_input("Source positions", key="form.source_positions", placeholder="the same, or one for each")
-        if action == "add":
-            _show_vectors()
-        if action in ("scale", "add"):
-            st.number_input(
-                "Factor", value=1.0, key="form.factor", help="Scale by it, or add so many times the vector."
-            )
-        if action == "resample":
-            st.number_input("Seed", 0, 1_000_000, key="form.seed")
+        if feature_form.choose(spec):
+            feature_form.show(spec, len(tokenised.ids))
+        else:
+            _show_part(spec, len(tokenised.ids))
         with st.container(horizontal=True):
             st.button("Add", type="primary", key="form.add", on_click=_submit, args=(state, spec, tokenised, add))
             st.button("Close", key="form.close", on_click=_close)
@@ -88,6 +66,36 @@ def show(state: UrlState, spec: ModelSpec, tokenised: "Tokenised", add: Add) -> 
         )  # fmt: skip
         if st.session_state.get(_PROBLEM):
             st.error(plain(st.session_state[_PROBLEM]))
+
+
+def _show_part(spec: ModelSpec, n_pos: int) -> None:
+    """Controls of an intervention on a part of the model."""
+    action: Action = st.selectbox("What", ACTIONS, key="form.action", format_func=_SAYS.__getitem__)
+    points = {point.name: point for point in cached.loaded(spec).hook_points}
+    point = points[st.selectbox("Where", list(points), key="form.point", help="Every hook point that the model has.")]
+    if point.name in _EXPLAINED:
+        st.caption(_EXPLAINED[point.name])
+    if point.layers:
+        st.text_input("Layers", key="form.layers", placeholder="all, or such as 2-4,7")
+    if point.n_heads:
+        st.text_input("Heads", key="form.heads", placeholder=f"all {point.n_heads}, or such as 6")
+        st.toggle("All heads but these", key="form.others", help="Isolates the heads that are named.")
+    st.text_input("Positions", key="form.positions", placeholder=f"all {n_pos}, or such as 3,5")
+    st.text_input("Neurons or dimensions", key="form.units", placeholder="all, or such as 17")
+    if action in _SOURCES:
+        label, hint = _SOURCES[action]
+        st.text_area(label, key="form.sources", help=hint, height=68, placeholder=hint)
+    if action == "patch":
+        st.text_input("Source positions", key="form.source_positions", placeholder="the same, or one for each")
+    if action == "add":
+        _show_vectors()
+    if action in ("scale", "set", "add"):
+        st.number_input(
+            "Value" if action == "set" else "Factor", value=1.0, key="form.factor",
+            help="Scale by it, set to it, or add so many times the vector.",
+        )  # fmt: skip
+    if action == "resample":
+        st.number_input("Seed", 0, 1_000_000, key="form.seed")
 
 
 def _show_vectors() -> None:
@@ -123,6 +131,9 @@ def _numbers(name: str) -> Numbers:
 
 def _submit(state: UrlState, spec: ModelSpec, tokenised: "Tokenised", add: Add) -> None:
     try:
+        if _value("feature", False):
+            _try(feature_form.made(), spec, tokenised, add)
+            return
         action: Action = _value("action", "zero")
         sources = tuple(line for line in str(_value("sources")).splitlines() if line.strip())
         made = Intervention(
@@ -133,7 +144,7 @@ def _submit(state: UrlState, spec: ModelSpec, tokenised: "Tokenised", add: Add) 
             positions=_numbers("positions"),
             units=_numbers("units"),
             others=bool(_value("others", False)),
-            factor=float(_value("factor", 1.0)) if action in ("scale", "add") else 1.0,
+            factor=float(_value("factor", 1.0)) if action in ("scale", "set", "add") else 1.0,
             sources=sources if action in _SOURCES and not _value("vector") else (),
             source_positions=_numbers("source_positions") if action == "patch" else None,
             vector=_value("vector") if action == "add" else "",

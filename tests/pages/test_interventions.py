@@ -20,6 +20,7 @@ from pages.ui.ablate import sweep as ablate_sweep
 from pages.ui.answers import METRICS
 from pages.ui.patching import code, controls, pictures, tables
 from pages.ui.text_code import decode_text
+from tests.core.test_saes import write_sae
 from tests.pages.test_attention_views import picture, words
 
 CLEAN, CORRUPTED = "a b c a b", "a b d a b"
@@ -315,7 +316,13 @@ def test_places_from_the_browser_are_checked():
     pictures.select(state, 1, head=2, pos=3)
     assert values == {"layer": 1, "head": 2, "pos": 3, "mlp": False}
     bench = SimpleNamespace(card=SimpleNamespace(n_layers=3, n_heads=4))
-    for wrong in ({"layer": 9, "head": 0}, {"layer": "1", "head": 0}, {"layer": 0, "head": "4"}, {"layer": 0, "head": 4}, {}):
+    for wrong in (
+        {"layer": 9, "head": 0},
+        {"layer": "1", "head": 0},
+        {"layer": 0, "head": "4"},
+        {"layer": 0, "head": 4},
+        {},
+    ):
         values.clear()
         ablate_sweep._select(state, bench, wrong)
         assert values == {}
@@ -380,3 +387,33 @@ def test_a_cell_without_its_head_is_no_intervention(tiny):
     assert code.as_intervention(state, SweepPlan("z"), Prompt(CLEAN)) is None
     made = code.as_intervention({**state, "head": 2}, SweepPlan("z"), Prompt(CLEAN))
     assert made == Intervention("patch", "z", (1,), (2,), (1,), sources=(CORRUPTED,))
+
+
+def test_the_form_acts_on_features_of_the_saes_that_the_model_has(visit, tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOOKSCOPE_SAES", str(tmp_path))
+    app = visit("prompt", prompt=CLEAN)
+    app.button(key="form.show").click().run()
+    assert "form.feature" not in app.session_state
+    write_sae(tmp_path / "one", tiny)
+    write_sae(tmp_path / "other", tiny, model_name="gpt2")
+    app.run()
+    app.segmented_control(key="form.feature").set_value(True).run()
+    assert app.selectbox(key="form.sae").options == ["folder:one: resid_post of layer 1"]
+    app.button(key="form.add").click().run()
+    assert "no feature is named" in words(app)
+    app.text_input(key="form.units").set_value("40")
+    app.button(key="form.add").click().run()
+    assert "has no feature 40. The last one is 39." in words(app)
+    app.text_input(key="form.units").set_value("3")
+    for action in ("zero", "scale", "set", "add"):
+        app.selectbox(key="form.feature_action").set_value(action).run()
+        app.button(key="form.add").click().run()
+    app.number_input(key="form.add_exactly").set_value(-75.5)
+    app.text_input(key="form.positions").set_value("2")
+    app.button(key="form.add").click().run()
+    assert not app.exception
+    assert in_link(app) == [
+        "zero sae:folder:one U3", "scale sae:folder:one U3 x2", "set sae:folder:one U3 x5", "add sae:folder:one U3 x5",
+        "add sae:folder:one P2 U3 x-75.5",
+    ]  # fmt: skip
+    assert "set F3 of folder:one to 5" in words(app).replace("\\", "")

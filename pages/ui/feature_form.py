@@ -1,0 +1,85 @@
+"""The part of the intervention form that acts on a feature of an SAE."""
+
+from typing import Any
+
+import streamlit as st
+
+from interp_core.interventions import FEATURE_ACTIONS, Action, Intervention
+from interp_core.number_lists import Numbers, read_numbers
+from interp_core.types import ModelSpec
+from pages.ui import cached
+
+_SAYS: dict[Action, str] = {
+    "zero": "Ablate it: its activation becomes 0",
+    "scale": "Scale its activation",
+    "set": "Set its activation",
+    "add": "Steer: add its decoder row, whether it fires or not",
+}
+_FACTORS: dict[Action, tuple[str, str]] = {
+    "scale": ("Factor", "1 changes nothing, 0 ablates it."),
+    "set": ("Activation", "At every chosen position, in the SAE's own units."),
+    "add": ("Coefficient", "So many decoder rows are added; a negative one steers away."),
+}  # fmt: skip
+_STRENGTH = 20.0
+"""Ends of the slider; the field beside it takes any number."""
+
+
+def choose(spec: ModelSpec) -> bool:
+    """Draw the switch between a part of the model and a feature, where the model has SAEs; whether it is a feature."""
+    return bool(_offered(spec)) and bool(
+        st.segmented_control(
+            "Act on", [False, True], key="form.feature", default=False, required=True,
+            format_func=lambda feature: "A feature of an SAE" if feature else "A part of the model",
+        )
+    )  # fmt: skip
+
+
+def show(spec: ModelSpec, n_pos: int) -> None:
+    """Draw the controls."""
+    offered = _offered(spec)
+    name = st.selectbox(
+        "SAE", list(offered), key="form.sae", format_func=lambda one: f"{one}: {offered[one].place}",
+        help="Those on this machine that were trained on this model, as it is held.",
+    )  # fmt: skip
+    st.text_input("Features", key="form.units", placeholder=f"such as 231; 0 to {offered[name].d_sae - 1:,}")
+    action: Action = st.selectbox("What", FEATURE_ACTIONS, key="form.feature_action", format_func=_SAYS.__getitem__)
+    if action in _FACTORS:
+        label, hint = _FACTORS[action]
+        default = 2.0 if action == "scale" else 5.0
+        strength = st.slider(label, -_STRENGTH, _STRENGTH, default, 0.5, key=f"form.{action}_strength", help=hint)
+        st.number_input(
+            "Exactly", value=None, key=f"form.{action}_exactly", placeholder=f"{strength:g}, or any other number"
+        )
+    st.text_input("Positions", key="form.positions", placeholder=f"all {n_pos}, or such as 3,5")
+
+
+def made() -> Intervention:
+    """What the controls say.
+
+    Raises:
+        InterventionError: It cannot be meant.
+    """
+    state = st.session_state
+    action: Action = state.get("form.feature_action", "zero")
+    exactly = state.get(f"form.{action}_exactly")
+    factor = state.get(f"form.{action}_strength", 1.0) if exactly is None else exactly
+    return Intervention(
+        action,
+        "",
+        positions=_numbers("form.positions"),
+        units=_numbers("form.units"),
+        factor=float(factor) if action in _FACTORS else 1.0,
+        sae=state.get("form.sae", ""),
+    ).checked()
+
+
+def _numbers(key: str) -> Numbers:
+    text = str(st.session_state.get(key, "")).strip()
+    return read_numbers(text) if text and text != "all" else None
+
+
+def _offered(spec: ModelSpec) -> dict[str, Any]:
+    """Configurations of the SAEs whose features can be acted on, by name."""
+    from interp_core.sae.features import fitting_saes  # noqa: PLC0415  torch must not delay the first paint
+
+    return fitting_saes(cached.loaded(spec))
