@@ -60,7 +60,12 @@ def wait_for_job(
 
 
 def _let_go_of_another(job: Job) -> None:
-    """A session that asks for something else no longer wants what it waited for when it was interrupted."""
+    """A session that asks for something else no longer wants what it waited for when it was interrupted.
+
+    What is at hand already is no such question: a page may show it above the very sweep that it waits for.
+    """
+    if job.done.is_set():
+        return
     another: Job | None = st.session_state.get(_WAITED_FOR)
     st.session_state[_WAITED_FOR] = job
     if another is not None and another is not job:

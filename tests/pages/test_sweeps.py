@@ -9,7 +9,7 @@ import pytest
 
 from interp_core.ablation import AblationPlan, ablate_each
 from interp_core.errors import JobCancelledError
-from interp_core.jobs import finish
+from interp_core.jobs import Job, finish
 from interp_core.metrics import Metric
 from interp_core.pair_fit import usable_pairs
 from interp_core.pair_sets import PairRow, PairSet
@@ -19,7 +19,7 @@ from interp_core.path_patching import RECEIVER_KINDS, PathPlan, Receiver, patch_
 from interp_core.prompt_pairs import PromptPair
 from interp_core.prompts import Prompt
 from interp_core.types import Run
-from pages.ui import cached, following, pair_results, pair_sets, schemas
+from pages.ui import cached, following, pair_results, pair_sets, schemas, waiting
 from pages.ui.text_code import decode_text
 from tests.pages.conftest import words
 from tests.pages.test_attention_views import picture
@@ -261,3 +261,17 @@ def test_what_is_selected_on_any_page_can_be_switched_off_there(visit, page):
     app.toggle(key="do.there").set_value(True).run()
     app.button(key="do.off.mlp_out").click().run()
     assert decode_text(app.query_params["do"]) == "zero z L1 H2|zero mlp_out L1 P1"
+
+
+def test_a_result_at_hand_does_not_stop_the_job_that_the_page_waits_for(monkeypatch):
+    session = {}
+    monkeypatch.setattr("streamlit.session_state", session)
+    sweep, comparison, question = (Job(key, lambda model: None) for key in ("sweep", "comparison", "question"))
+    comparison.done.set()
+    session[waiting._WAITED_FOR] = sweep
+    sweep.join()
+    sweep.leave()
+    waiting._let_go_of_another(comparison)
+    assert not sweep.unwanted
+    waiting._let_go_of_another(question)
+    assert sweep.unwanted
