@@ -56,7 +56,7 @@ def _show_selection(state: UrlState, spec: ModelSpec, tokenised: "Tokenised") ->
     """What is selected on any page, ready to be switched off: the head, or the layer's attention and MLP."""
     layer, head, pos = state["layer"], state["head"], state["pos"]
     points = {point.name: point for point in cached.loaded(spec).hook_points}
-    name = f"Layer {layer}" if head is None else f"L{layer}H{head}"
+    name = f"in layer {layer}" if head is None else f"L{layer}H{head}"
     with st.popover(f"Switch off {name}", icon=":material/block:", width="stretch"):
         st.caption("Zero ablation of the layer and head that are selected on this page, in force on every page.")
         positions: tuple[int, ...] | None = None
@@ -97,15 +97,20 @@ def add(state: UrlState, one: Intervention) -> None:
     state.set("clean", False)
 
 
-def show_in_force(bench_interventions: tuple[Intervention, ...], shown: tuple[Intervention, ...]) -> None:
+def show_in_force(
+    state: UrlState, bench_interventions: tuple[Intervention, ...], shown: tuple[Intervention, ...]
+) -> None:
     """One line in the run bar: what is changed in what the page shows."""
     if not bench_interventions:
         return
     chips = " ".join(f":orange-badge[{plain(one.label)}]" for one in bench_interventions[:8])
     more = f" and {len(bench_interventions) - 8} more" if len(bench_interventions) > 8 else ""
-    st.markdown(
-        f"Under {chips}{more}" if shown else f":green-badge[Clean run] shown; set aside: {chips}{more}",
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"Under {chips}{more}" if shown else f":green-badge[Clean run] shown; set aside: {chips}{more}")
+        if state.page != "ablate":
+            st.page_link(
+                "pages/ablate.py", label="Beside the clean run", icon=":material/compare:", query_params=state.shared_link()
+            )  # fmt: skip
 
 
 def _show_one(state: UrlState, index: int, one: Intervention, problem: str) -> None:

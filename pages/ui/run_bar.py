@@ -32,7 +32,7 @@ def show(state: UrlState) -> Bench:
                 share.show_link(state)
         batch.show_selector(state)
         bench = lay_out(state)
-        interventions.show_in_force(bench.interventions, bench.run.interventions)
+        interventions.show_in_force(state, bench.interventions, bench.run.interventions)
         _show_strip(state, bench)
     return bench
 
