@@ -66,20 +66,17 @@ class FeatureEdit:
             mask = _among(places, one.positions)[:, None] & _among(columns, one.units)
             new = torch.where(mask, _changed(new, one), new)
         moved = new - old
-        change = feature_write(self.sae, moved, self.sae.decoder_rows(columns))
+        change = (moved @ self.sae.decoder_rows(columns)) * write_scale(self.sae, x)
         return torch.where((moved != 0).any(-1, keepdim=True), (x.float() + change).to(x.dtype), x)
 
 
-def feature_write(
-    sae: LoadedSae, moved: Float[Tensor, "*batch feature"], rows: Float[Tensor, "feature d_in"]
-) -> Float[Tensor, "*batch d_in"]:
-    """By how much the reconstruction moves when activations do, in the model's units.
+def write_scale(sae: LoadedSae, x: Float[Tensor, "batch pos *inner"]) -> Float[Tensor, "batch pos 1"]:
+    """What the decoder's rows are multiplied with at each position: 1 unless the SAE normalises what it reads.
 
-    Must follow the encoding of the same positions: an SAE that normalises what it reads remembers the scale until it is
-    asked to undo it, once.
+    Must follow the encoding of `x`, once: such an SAE remembers the scale until it is asked to undo it.
     """
-    change = moved @ rows
-    undone = sae.module.run_time_activation_norm_fn_out(torch.stack([change, torch.zeros_like(change)]))
+    zeros = x.new_zeros(*x.shape[:2], 1, dtype=torch.float32)
+    undone = sae.module.run_time_activation_norm_fn_out(torch.stack([zeros + 1, zeros]))
     return undone[0] - undone[1]
 
 

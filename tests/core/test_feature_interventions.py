@@ -16,7 +16,7 @@ from interp_core.metrics import Metric
 from interp_core.models import load_model
 from interp_core.sae.features import fitting_saes, held_sae
 from interp_core.types import ModelSpec, Run
-from tests.core.test_saes import D_SAE, write_sae
+from tests.core.test_saes import D_SAE, normalise, write_sae
 from tests.reference import hooked_transformer
 
 TOKENS = (0, 17, 201, 33, 5, 90, 17, 300, 41)
@@ -55,7 +55,8 @@ def write(loaded, folder, **options):
 @pytest.mark.parametrize("normalised", NORMALISED)
 @pytest.mark.parametrize("architecture", PLAIN)
 def test_it_equals_the_decoding_of_changed_features_plus_the_error(tiny, folder, architecture, normalised):
-    write(tiny, folder, architecture=architecture, normalize_activations=normalised)
+    write(tiny, folder, architecture=architecture)
+    normalise(folder / "one", normalised)
     feature, _ = active(tiny)
     sae = held_sae(tiny, "folder:one")
     again = SAE_CLASS_REGISTRY[architecture][0].load_from_disk(folder / "one")

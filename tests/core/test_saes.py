@@ -43,6 +43,12 @@ def write_sae(folder, loaded, architecture="standard", hook="blocks.1.hook_resid
     return folder
 
 
+def normalise(folder, kind):
+    """Have an SAE normalise what it reads, as its configuration says."""
+    config = json.loads((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(json.dumps({**config, "normalize_activations": kind}))
+
+
 @pytest.fixture
 def saes(tmp_path, monkeypatch):
     monkeypatch.setenv("HOOKSCOPE_SAES", str(tmp_path / "saes"))
