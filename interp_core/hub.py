@@ -10,7 +10,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 
 import httpx2
-from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub import HfApi, ModelInfo, snapshot_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -64,11 +64,26 @@ def download_bytes(name: str) -> int:
         UnknownModelError: The hub has no such repository.
         HubError: The hub does not answer within seconds, refuses, or has no safetensors of this model.
     """
-    name = catalogue.aliases().get(name, name)
+    info = ask_about(catalogue.aliases().get(name, name))
+    sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+    if not any(file.endswith(".safetensors") for file in sizes):
+        raise HubError(
+            f"{name} has no safetensors weights on the hub, and Hookscope opens no pickles. Pick another model."
+        )
+    return sum(size for file, size in sizes.items() if any(Path(file).match(pattern) for pattern in _WANTED))
+
+
+def ask_about(name: str) -> ModelInfo:
+    """What the hub says of a repository, within seconds.
+
+    Raises:
+        UnknownModelError: The hub has no such repository.
+        HubError: The hub does not answer within seconds, or refuses.
+    """
     asking = ThreadPoolExecutor(1, thread_name_prefix="hub")
     try:
         # A name server or a proxy that swallows packets is bounded here: the library's own limits are per attempt.
-        info = asking.submit(HfApi().model_info, name, files_metadata=True, timeout=5).result(ANSWER_WITHIN_S)
+        return asking.submit(HfApi().model_info, name, files_metadata=True, timeout=5).result(ANSWER_WITHIN_S)
     except GatedRepoError as error:
         raise HubError(f"{name} is gated: accept its licence on the hub and log in with `hf auth login`.") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
@@ -81,18 +96,12 @@ def download_bytes(name: str) -> int:
         raise _no_answer(name, error) from error
     finally:
         asking.shutdown(wait=False, cancel_futures=True)
-    sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
-    if not any(file.endswith(".safetensors") for file in sizes):
-        raise HubError(
-            f"{name} has no safetensors weights on the hub, and Hookscope opens no pickles. Pick another model."
-        )
-    return sum(size for file, size in sizes.items() if any(Path(file).match(pattern) for pattern in _WANTED))
 
 
 def _no_answer(name: str, error: Exception) -> HubError:
     return HubError(
         f"{name} is not in the hub's cache on this machine, and the hub does not answer ({type(error).__name__}). "
-        "Check the network, or pick the default model or a local folder."
+        "Check the network, or pick what ships or a local folder."
     )
 
 

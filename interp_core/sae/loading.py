@@ -19,6 +19,7 @@ from torch import Tensor
 from interp_core.errors import CheckpointError, InterventionError, SaeError
 from interp_core.hook_points import HookPoint, point_named
 from interp_core.models import LoadedModel
+from interp_core.sae.catalogue import fetch_sae
 from interp_core.sae.spec import CONFIG, WEIGHTS, SaeConfig, SaeSpec, local_folder, read_config
 
 _ALIASES = {"gpt2-small": "gpt2"}
@@ -84,12 +85,13 @@ def load_sae(loaded: LoadedModel, spec: SaeSpec, folder: Path | None = None) -> 
         folder: Where it lies, if that is already known.
 
     Raises:
+        InterpError: One of a release cannot be fetched.
         SaeError: It is not there, is damaged, holds no finite numbers, or belongs to another model, weight processing, hook
             point or width.
     """
     from sae_lens import SAE  # noqa: PLC0415  takes seconds, and only a page with an SAE needs it
 
-    folder = folder or local_folder(spec)
+    folder = folder or (fetch_sae(spec) if spec.source == "release" else local_folder(spec))
     config = read_config(folder)
     point = fitting_point(loaded, config, spec.text)
     weights = folder / WEIGHTS

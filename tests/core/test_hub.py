@@ -47,7 +47,7 @@ def test_a_hub_that_cannot_be_reached_is_said_so_within_seconds(folders):
     kind, seconds, sentence = ask("someone/some-model", HF_ENDPOINT="http://127.0.0.1:9")
     assert kind == "HubError"
     assert "does not answer" in sentence
-    assert "pick the default model or a local folder" in sentence
+    assert "pick what ships or a local folder" in sentence
     assert seconds < 12
 
 
