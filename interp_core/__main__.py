@@ -1,4 +1,6 @@
-"""The command line: `fetch` gets the default model, `attention` saves that of many prompts, `train-saes` trains SAEs."""
+"""The command line: `fetch` gets the default model, `attention` saves that of many prompts, `train-saes` trains SAEs, and
+`harvest` computes what the dashboards of their features need.
+"""
 
 import argparse
 import importlib
@@ -9,6 +11,10 @@ from interp_core.errors import InterpError
 from interp_core.types import Progress
 
 _COMMANDS = {
+    "harvest": (
+        "interp_core.harvest.command",
+        "compute what the dashboards of all features of an SAE need; goes on where it was stopped",
+    ),
     "attention": ("interp_core.attention_command", "save the attention of every prompt of a file"),
     "train-saes": (
         "interp_core.sae_training.command",

@@ -17,6 +17,7 @@ InterpError
 ├── MetricError              an answer, foil or metric cannot be used
 ├── PromptPairError          two prompts cannot be compared position by position
 ├── SaeError                 an SAE cannot be trained, measured or saved
+├── HarvestError             a harvest cannot be made as asked, or is not what was written
 ├── SavedRunError            a saved run cannot be written, or is not what was written
 ├── MemoryLimitError         a load or a run would not fit
 ├── QueueFullError           too many jobs wait for one model
@@ -105,6 +106,10 @@ class PromptPairError(InterpError):
 
 class SaeError(InterpError):
     """An SAE cannot be trained, measured or saved as asked."""
+
+
+class HarvestError(InterpError):
+    """A harvest cannot be made as asked, or is not what was written."""
 
 
 class SavedRunError(InterpError):

@@ -1,0 +1,226 @@
+"""A published harvest: everything that the dashboards of all features need, each feature read without the others.
+
+The manifest holds a checksum of every file and of itself; a file is checked when it is first read. No torch here.
+"""
+
+import functools
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as arrow
+from jaxtyping import Float, Int
+from pyarrow import parquet
+from safetensors import SafetensorError, safe_open
+
+from interp_core.errors import HarvestError
+from interp_core.harvest.histogram import quantiles
+from interp_core.harvest.plan import SCHEMA
+from interp_core.saved_runs import own_checksum
+
+FORMAT = "hookscope harvest"
+MANIFEST = "manifest.json"
+DENSE, EXAMPLES, TOKENS = "dense.safetensors", "examples.parquet", "tokens.parquet"
+FEATURES, NEURONS_FILE = "correlated-features.parquet", "correlated-neurons.parquet"
+ROW_GROUP = 256
+_FIXED_POINT = 65536
+QUANTILES = (0.5, 0.9, 0.99)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A stretch of text on which a feature is active."""
+
+    kind: int
+    """0: one of the highest; 1 to 10: a sample of that tenth of the range, from the largest activation down to 0."""
+    activation: float
+    """At the peak, SAE units."""
+    document: int
+    """Place of the document in the corpus."""
+    place: int
+    """Token of the document at which the peak is; -1 is the BOS of its first window."""
+    peak: int
+    """Place of the peak in what follows."""
+    tokens: tuple[int, ...]
+    str_tokens: tuple[str, ...]
+    activations: Float[np.ndarray, " pos"]
+    """On every token, to three digits; NaN where a position was left out."""
+
+
+@dataclass(frozen=True)
+class Correlated:
+    """Another feature, or a neuron, that goes with a feature."""
+
+    index: int
+    together: int
+    """Sampled tokens on which both are active; of a neuron: on which the feature is."""
+    pearson: float
+    cosine: float
+
+
+@dataclass(frozen=True)
+class FeatureRecord:
+    """What a harvest says of one feature."""
+
+    index: int
+    n_tokens: int
+    """Tokens that were counted."""
+    fired: int
+    """Those on which the feature is active."""
+    windows_fired: int
+    largest: float
+    smallest: float
+    """Of the activations above 0; 0 where there is none."""
+    mean: float
+    """Of the activations above 0."""
+    quantiles: tuple[float, ...]
+    """Of the activations above 0, at `QUANTILES`, to a step of the histogram (6 to 13 %)."""
+    histogram: Int[np.ndarray, " bin"]
+    """Between `histogram.bin_edges`."""
+    examples: tuple[Example, ...]
+    features: tuple[Correlated, ...]
+    neurons: tuple[Correlated, ...]
+
+    @property
+    def density(self) -> float:
+        """Share of the counted tokens on which it is active."""
+        return self.fired / max(1, self.n_tokens)
+
+
+@dataclass(frozen=True)
+class Harvest:
+    """A bundle whose manifest has been checked."""
+
+    folder: Path
+    facts: dict[str, Any]
+    counts: dict[str, int]
+    """Windows, tokens that count, tokens left out, tokens sampled for the correlations."""
+    documents: dict[str, int]
+    checksums: dict[str, str]
+
+    @property
+    def d_sae(self) -> int:
+        return int(self.facts["d_sae"])
+
+    def feature(self, index: int) -> FeatureRecord:
+        """Everything of one feature. Reads a row group of each table, some milliseconds.
+
+        Raises:
+            HarvestError: There is no such feature, or a file is not what was written.
+        """
+        if not 0 <= index < self.d_sae:
+            raise HarvestError(f"There is no feature {index:,}: this SAE has features 0 to {self.d_sae - 1:,}.")
+        dense = {name: self.dense(name, index) for name in ("fired", "windows_fired", "total", "largest", "smallest")}
+        histogram, fired = self.dense("histogram", index), int(dense["fired"])
+        smallest, largest = float(dense["smallest"]) if fired else 0.0, float(dense["largest"])
+        return FeatureRecord(
+            index, self.counts["tokens"], fired, int(dense["windows_fired"]), largest, smallest,
+            int(dense["total"]) / _FIXED_POINT / max(1, fired), quantiles(histogram, QUANTILES, smallest, largest),
+            histogram, self._examples(index), self._correlated(FEATURES, index), self._correlated(NEURONS_FILE, index),
+        )  # fmt: skip
+
+    def dense(self, name: str, index: int | None = None) -> np.ndarray:
+        """`fired`, `windows_fired`, `total` (steps of 1/65536), `largest`, `smallest` or `histogram`, of one feature or of all.
+
+        Raises:
+            HarvestError: The file is not what was written.
+        """
+        try:
+            with safe_open(self._checked(DENSE), framework="numpy") as file:
+                return file.get_tensor(name) if index is None else np.asarray(file.get_slice(name)[index])
+        except (OSError, SafetensorError, KeyError) as error:
+            raise HarvestError(_damaged(self.folder / DENSE)) from error
+
+    def verify(self) -> None:
+        """Check every file.
+
+        Raises:
+            HarvestError: One is not what was written.
+        """
+        for name in self.checksums:
+            self._checked(name)
+
+    def _examples(self, index: int) -> tuple[Example, ...]:
+        rows = self._rows(EXAMPLES, index)
+        spelled = _vocabulary(self._checked(TOKENS), self.checksums[TOKENS])
+        return tuple(
+            Example(
+                row["kind"], row["activation"], row["document"], row["place"], row["peak"], tuple(row["tokens"]),
+                tuple(spelled[token] for token in row["tokens"]), np.array(row["activations"], np.float32),
+            )
+            for row in rows
+        )  # fmt: skip
+
+    def _correlated(self, name: str, index: int) -> tuple[Correlated, ...]:
+        if name not in self.checksums:
+            return ()
+        rows = self._rows(name, index)
+        return tuple(Correlated(row["other"], row["together"], row["pearson"], row["cosine"]) for row in rows)
+
+    def _rows(self, name: str, index: int) -> list[dict[str, Any]]:
+        path = self._checked(name)
+        try:
+            with parquet.ParquetFile(path) as file:
+                group = file.read_row_group(index // ROW_GROUP)
+        except (OSError, arrow.ArrowException) as error:
+            raise HarvestError(_damaged(path)) from error
+        feature = group["feature"].to_numpy()
+        begin, end = np.searchsorted(feature, (index, index + 1))
+        return group.slice(begin, end - begin).to_pylist()
+
+    def _checked(self, name: str) -> Path:
+        path = self.folder / name
+        try:
+            stat = path.stat()
+            same = _checksum(path, stat.st_mtime_ns, stat.st_size) == self.checksums[name]
+        except OSError as error:
+            raise HarvestError(_damaged(path)) from error
+        if not same:
+            raise HarvestError(_damaged(path))
+        return path
+
+
+def open_harvest(folder: Path) -> Harvest:
+    """Check the manifest of a bundle.
+
+    Raises:
+        HarvestError: There is none, it was changed, or it is of a version that cannot be read.
+    """
+    try:
+        manifest: Any = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+            raise HarvestError(f"{folder} is not a harvest of Hookscope.")
+        if manifest.get("version") != SCHEMA:
+            raise HarvestError(
+                f"{folder} was written in version {manifest.get('version')!r} of the format and this Hookscope reads version "
+                f"{SCHEMA}. Open it with the Hookscope that wrote it, or update this one."
+            )
+        if manifest.pop("checksum", None) != own_checksum(manifest):
+            raise HarvestError(_damaged(folder / MANIFEST))
+        files = {str(name): str(value) for name, value in manifest["files"].items()}
+        needed = {DENSE, EXAMPLES, TOKENS, FEATURES}
+        if not needed <= files.keys() <= needed | {NEURONS_FILE}:
+            raise HarvestError(_damaged(folder / MANIFEST))
+        return Harvest(folder, dict(manifest["facts"]), dict(manifest["counts"]), dict(manifest["documents"]), files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise HarvestError(f"The harvest {folder} cannot be opened ({type(error).__name__}: {error}).") from error
+
+
+@functools.lru_cache(maxsize=256)
+def _checksum(path: Path, changed_ns: int, size: int) -> str:
+    """SHA-256 of a file; the time and size of its last change are part of what is remembered."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@functools.lru_cache(maxsize=8)
+def _vocabulary(path: Path, checksum: str) -> dict[int, str]:
+    table = parquet.read_table(path)
+    return dict(zip(table["id"].to_pylist(), table["token"].to_pylist(), strict=True))
+
+
+def _damaged(path: Path) -> str:
+    return f"{path} is not what was written: its checksum differs. Copy the harvest again, or make it anew."

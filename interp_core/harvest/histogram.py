@@ -1,0 +1,33 @@
+"""Histograms of activations in fixed steps of an eighth of an octave, and what they tell. No torch here."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Int
+
+FIRST_OCTAVE, OCTAVES, PER_OCTAVE = -8, 16, 8
+N_BINS = OCTAVES * PER_OCTAVE + 2
+"""Bin 0 holds what lies under 2^-8, the last one what lies at 2^8 or over; eight equal steps an octave between."""
+
+
+def bin_edges() -> list[float]:
+    """Lower edge of each bin, and at last infinity: one more than there are bins."""
+    steps = range(OCTAVES * PER_OCTAVE)
+    inner = [2.0 ** (FIRST_OCTAVE + step // PER_OCTAVE) * (1 + step % PER_OCTAVE / PER_OCTAVE) for step in steps]
+    return [0.0, *inner, 2.0 ** (FIRST_OCTAVE + OCTAVES), float("inf")]
+
+
+def quantiles(
+    histogram: Int[np.ndarray, " bin"], shares: Sequence[float], smallest: float, largest: float
+) -> tuple[float, ...]:
+    """Activations below which these shares of the counted ones lie, linear within a bin; 0 where nothing was counted."""
+    n = int(histogram.sum())
+    if not n:
+        return tuple(0.0 for _ in shares)
+    ends, edges = histogram.cumsum(), np.clip(bin_edges(), smallest, largest)
+    found = []
+    for share in shares:
+        place = int(np.searchsorted(ends, share * n))
+        within = (share * n - (ends[place] - histogram[place])) / histogram[place]
+        found.append(float(edges[place] + within * (edges[place + 1] - edges[place])))
+    return tuple(found)
