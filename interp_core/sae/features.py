@@ -11,6 +11,7 @@ from interp_core.errors import InterventionError, SaeError
 from interp_core.interventions import Intervention
 from interp_core.memory import check_fits
 from interp_core.models import LoadedModel
+from interp_core.sae.catalogue import fetched_folder
 from interp_core.sae.loading import LoadedSae, fitting_point, load_sae
 from interp_core.sae.spec import SaeConfig, SaeSpec, list_saes, local_folder, read_config
 
@@ -40,17 +41,21 @@ def held_sae(loaded: LoadedModel, name: str) -> LoadedSae:
 
 
 def found_config(name: str) -> SaeConfig:
-    """The configuration of an SAE on this machine.
+    """The configuration of an SAE on this machine: one that ships, a folder of the user's, or one fetched before.
 
     Raises:
         SaeError: There is none by that name.
     """
     spec = SaeSpec.parse(name)
-    if spec.source == "release":
+    if spec.source != "release":
+        return read_config(local_folder(spec))
+    folder = fetched_folder(spec)
+    if not folder.is_dir():
         raise SaeError(
-            f"{name} lies on the hub, and only SAEs on this machine are used here. Save it into your SAE folder."
+            f"{name} lies on the hub and was not fetched yet. Load it first (interp_core.sae.loading.load_sae), or choose one "
+            "that is on this machine."
         )
-    return read_config(local_folder(spec))
+    return read_config(folder)
 
 
 def fitting_saes(loaded: LoadedModel) -> dict[str, SaeConfig]:

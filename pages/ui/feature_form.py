@@ -9,11 +9,11 @@ from interp_core.number_lists import Numbers, read_numbers
 from interp_core.types import ModelSpec
 from pages.ui import cached
 
-_SAYS: dict[Action, str] = {
-    "zero": "Ablate it: its activation becomes 0",
-    "scale": "Scale its activation",
-    "set": "Set its activation",
-    "add": "Steer: add its decoder row, whether it fires or not",
+_SAYS: dict[Action, tuple[str, str]] = {
+    "zero": ("Ablate", "Its activation becomes 0."),
+    "scale": ("Scale", "Its activation becomes a multiple of what it is."),
+    "set": ("Set", "Its activation becomes the same everywhere."),
+    "add": ("Steer", "Its decoder row is added, whether it fires or not."),
 }
 _FACTORS: dict[Action, tuple[str, str]] = {
     "scale": ("Factor", "1 changes nothing, 0 ablates it."),
@@ -27,8 +27,8 @@ _STRENGTH = 20.0
 def choose(spec: ModelSpec) -> bool:
     """Draw the switch between a part of the model and a feature, where the model has SAEs; whether it is a feature."""
     return bool(_offered(spec)) and bool(
-        st.segmented_control(
-            "Act on", [False, True], key="form.feature", default=False, required=True,
+        st.radio(
+            "Act on", [False, True], key="form.feature",
             format_func=lambda feature: "A feature of an SAE" if feature else "A part of the model",
         )
     )  # fmt: skip
@@ -38,11 +38,15 @@ def show(spec: ModelSpec, n_pos: int) -> None:
     """Draw the controls."""
     offered = _offered(spec)
     name = st.selectbox(
-        "SAE", list(offered), key="form.sae", format_func=lambda one: f"{one}: {offered[one].place}",
+        "SAE", list(offered), key="form.sae",
         help="Those on this machine that were trained on this model, as it is held.",
     )  # fmt: skip
+    st.caption(f"It reads {offered[name].place}. What it does not explain stays as it is.")
     st.text_input("Features", key="form.units", placeholder=f"such as 231; 0 to {offered[name].d_sae - 1:,}")
-    action: Action = st.selectbox("What", FEATURE_ACTIONS, key="form.feature_action", format_func=_SAYS.__getitem__)
+    action: Action = st.selectbox(
+        "What", FEATURE_ACTIONS, key="form.feature_action", format_func=lambda one: _SAYS[one][0]
+    )
+    st.caption(_SAYS[action][1])
     if action in _FACTORS:
         label, hint = _FACTORS[action]
         default = 2.0 if action == "scale" else 5.0

@@ -230,7 +230,7 @@ def test_a_gradient_passes_through_the_features(tiny, folder):
     [
         ("zero sae:folder:two U3", "There is no SAE 'folder:two'"),
         ("zero sae:../x U3", "cannot be an SAE's name"),
-        ("zero sae:release:a:b U3", "lies on the hub"),
+        ("zero sae:release:a:b U3", "lies on the hub and was not fetched yet"),
         ("zero sae:folder:one U40", "has no feature 40. The last one is 39"),
         ("zero resid_pre L1 sae:folder:one U3", "another place is named"),
         ("zero sae:folder:one U3 L0", "another place is named"),
@@ -290,6 +290,13 @@ def test_text_is_read_and_written(text):
 def test_chips_are_short():
     assert Intervention.parse("set sae:one U231 P3 x4").label == "set F231 of one P3 to 4"
     assert Intervention.parse("zero sae:one U1,2").label == "zero F1-2 of one"
+
+
+def test_one_of_a_release_that_was_fetched_is_taken(tiny, folder, monkeypatch):
+    monkeypatch.setenv("HOOKSCOPE_CACHE", str(folder / "cache"))
+    write_sae(folder / "cache" / "saes" / "some-release" / "layer--1", tiny)
+    made = fitted(tiny, (Intervention.parse("zero sae:release:some-release:layer/1 U3"),), TOKENS)
+    assert (made[0].point, made[0].layers) == ("resid_post", (1,))
 
 
 def test_filling_in_the_place_leaves_a_spec_that_fits_again(tiny, folder):

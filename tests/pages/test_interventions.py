@@ -397,8 +397,9 @@ def test_the_form_acts_on_features_of_the_saes_that_the_model_has(visit, tiny, t
     write_sae(tmp_path / "one", tiny)
     write_sae(tmp_path / "other", tiny, model_name="gpt2")
     app.run()
-    app.segmented_control(key="form.feature").set_value(True).run()
-    assert app.selectbox(key="form.sae").options == ["folder:one: resid_post of layer 1"]
+    app.radio(key="form.feature").set_value(True).run()
+    assert app.selectbox(key="form.sae").options == ["folder:one"]
+    assert "It reads resid_post of layer 1." in words(app)
     app.button(key="form.add").click().run()
     assert "no feature is named" in words(app)
     app.text_input(key="form.units").set_value("40")
