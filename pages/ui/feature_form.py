@@ -20,8 +20,12 @@ _FACTORS: dict[Action, tuple[str, str]] = {
     "set": ("Activation", "At every chosen position, in the SAE's own units."),
     "add": ("Coefficient", "So many decoder rows are added; a negative one steers away."),
 }  # fmt: skip
-_STRENGTH = 20.0
-"""Ends of the slider; the field beside it takes any number."""
+_SLIDER: dict[Action, tuple[float, float, float]] = {
+    "scale": (10.0, 2.0, 0.5),
+    "set": (100.0, 5.0, 1.0),
+    "add": (100.0, 5.0, 1.0),
+}
+"""Its ends, where it stands at first, and its step; the field below it takes any number."""
 
 
 def choose(spec: ModelSpec) -> bool:
@@ -49,11 +53,9 @@ def show(spec: ModelSpec, n_pos: int) -> None:
     st.caption(_SAYS[action][1])
     if action in _FACTORS:
         label, hint = _FACTORS[action]
-        default = 2.0 if action == "scale" else 5.0
-        strength = st.slider(label, -_STRENGTH, _STRENGTH, default, 0.5, key=f"form.{action}_strength", help=hint)
-        st.number_input(
-            "Exactly", value=None, key=f"form.{action}_exactly", placeholder=f"{strength:g}, or any other number"
-        )
+        end, default, step = _SLIDER[action]
+        strength = st.slider(label, -end, end, default, step, key=f"form.{action}_strength", help=hint)
+        st.number_input("Or exactly", value=None, key=f"form.{action}_exactly", placeholder=f"{strength:g}")
     st.text_input("Positions", key="form.positions", placeholder=f"all {n_pos}, or such as 3,5")
 
 
