@@ -4,13 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
+WORKERS ?= 2
 
 .PHONY: run dev test check bench train-saes help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run          set up, fetch the default model once, start the dashboard on 127.0.0.1:$(PORT)"
-	@echo "make test         set up, fetch the default model once, run every test"
+	@echo "make test         set up, fetch the default model once, run every test, in WORKERS=2 processes"
 	@echo "make check        ruff and pyright"
 	@echo "make bench        every benchmark; bench-start, -attention, -response, -patching: one of them"
 	@echo "make train-saes   train the SAEs that ship, on CPU or GPU; killed at any time, it goes on when called again"
@@ -38,7 +39,7 @@ dev: $(VENV)/.run
 
 test: $(VENV)/.dev
 	$(BIN)/python -m interp_core fetch
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
