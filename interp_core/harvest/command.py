@@ -19,11 +19,11 @@ from interp_core.harvest.executors import (
     harvest_shards,
     in_words,
     run_in_processes,
-    run_on_ray,
     with_speed,
 )
 from interp_core.harvest.harvesting import Prepared, estimate, harvest, prepare, work_folder
 from interp_core.harvest.plan import HarvestPlan
+from interp_core.harvest.ray_executor import run_on_ray
 from interp_core.models import LoadedModel, find_folder, load_model
 from interp_core.sae.loading import LoadedSae, load_sae
 from interp_core.sae.spec import SaeSpec

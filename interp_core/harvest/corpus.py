@@ -63,7 +63,6 @@ class Corpus:
     source: str
     """SHA-256 of what was read."""
     files: tuple[str, ...]
-    """SHA-256 of each shard."""
     firsts: tuple[int, ...]
     """Place of the first window of each shard."""
 

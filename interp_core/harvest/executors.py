@@ -6,7 +6,7 @@ or the whole run may be killed at any time. `harvest_shards` is the only thing t
 
 import multiprocessing
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +26,7 @@ from interp_core.types import ModelSpec, Progress
 Executor = Literal["serial", "processes", "ray"]
 CORPUS = "corpus"
 """Folder of the windows, in the work folder."""
-_MOST_DEATHS = 3
+MOST_DEATHS = 3
 """Times that one shard may kill its worker before it is given up."""
 
 Steps = Generator[Progress, None, None]
@@ -115,8 +115,8 @@ def run_in_processes(work: Path, shards: Sequence[int], *, workers: int, threads
                 if answer is _DIED:
                     process.join()
                     deaths[busy] += 1
-                    if deaths[busy] > _MOST_DEATHS:
-                        raise HarvestError(_gave_up(busy, process.exitcode))
+                    if deaths[busy] > MOST_DEATHS:
+                        raise HarvestError(gave_up(busy, process.exitcode))
                     queue = [busy, *queue] if busy >= 0 else queue
                     start()
                     continue
@@ -142,55 +142,13 @@ def _answer(pipe: Connection) -> Any:
         return _DIED
 
 
-def _gave_up(shard: int, exit_code: int | None) -> str:
+def gave_up(shard: int, exit_code: int | None) -> str:
+    """What to say of a shard that killed every worker that took it; -1 is the loading before the first one."""
     what = "Loading the model" if shard < 0 else f"Shard {shard}"
     return (
-        f"{what} ended {_MOST_DEATHS + 1} workers (exit code {exit_code}; -9 is often too little memory). Give fewer workers, or "
+        f"{what} ended {MOST_DEATHS + 1} workers (exit code {exit_code}; -9 is often too little memory). Give fewer workers, or "
         "smaller batches with --rows in a new folder. What was finished is kept."
     )
-
-
-def run_on_ray(work: Path, shards: Sequence[int], *, workers: int, threads: int, device: str, address: str) -> Steps:
-    """Run shards as Ray actors: on a cluster whose nodes all see the work folder, or in a Ray of this machine alone.
-
-    Raises:
-        HarvestError: Ray is not installed, a worker refused, or a shard killed every worker that took it.
-    """
-    try:
-        import ray  # noqa: PLC0415  # pyright: ignore[reportMissingImports]  an optional extra
-        from ray.exceptions import RayActorError, RayTaskError  # noqa: PLC0415  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise HarvestError("Ray is not installed. Install hookscope[ray], or use another executor.") from error
-    local = {"include_dashboard": False, "_node_ip_address": "127.0.0.1", "num_cpus": workers * threads}
-    ray.init(**({"address": address} if address else local), log_to_driver=False, configure_logging=False)
-    actor: Any = ray.remote(Worker).options(num_cpus=threads, num_gpus=1 if device.startswith("cuda") else 0)
-    start: Callable[[], Any] = lambda: actor.remote(work, threads, device)  # noqa: E731
-    queue, deaths, done = list(shards), dict.fromkeys(shards, 0), 0
-    try:
-        tasks = {}
-        for _ in range(min(workers, len(queue))):
-            made, shard = start(), queue.pop(0)
-            tasks[made.run.remote(shard)] = (made, shard)
-        while tasks:
-            ready, _ = ray.wait(list(tasks), timeout=1.0)
-            for task in ready:
-                made, shard = tasks.pop(task)
-                try:
-                    ray.get(task)
-                    done += 1
-                except RayTaskError as error:
-                    raise HarvestError(str(error.cause)) from error
-                except RayActorError as error:
-                    deaths[shard] += 1
-                    if deaths[shard] > _MOST_DEATHS:
-                        raise HarvestError(f"{_gave_up(shard, None)} Ray says: {str(error)[:300]}") from error
-                    made, queue = start(), [shard, *queue]
-                if queue:
-                    shard = queue.pop(0)
-                    tasks[made.run.remote(shard)] = (made, shard)
-            yield Progress(done / len(shards), f"{done} of {len(shards)} shards, {len(tasks)} workers")
-    finally:
-        ray.shutdown()
 
 
 def with_speed(steps: Steps, n_tokens: int) -> Steps:

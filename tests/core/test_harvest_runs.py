@@ -22,10 +22,11 @@ from interp_core.errors import HarvestError
 from interp_core.harvest import commit, harvesting
 from interp_core.harvest.bundle import DENSE, EXAMPLES, FEATURES, MANIFEST, open_harvest
 from interp_core.harvest.documents import Texts, documents_of, in_pieces
-from interp_core.harvest.executors import run_in_processes, run_on_ray
+from interp_core.harvest.executors import run_in_processes
 from interp_core.harvest.harvesting import harvest, work_folder
 from interp_core.harvest.histogram import quantiles
 from interp_core.harvest.plan import HarvestPlan, plan_from_json
+from interp_core.harvest.ray_executor import run_on_ray
 from interp_core.jobs import finish
 from interp_core.models import load_model
 from interp_core.sae.loading import load_sae
