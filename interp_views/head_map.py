@@ -48,7 +48,9 @@ def head_map_payload(view: HeadMapView) -> bytes:
     if view.values.ndim != 2 or view.values.size == 0:
         raise ValueError(f"The values have shape {view.values.shape}: give (layers, heads), at least one of each.")
     if view.mlps is not None and view.mlps.shape != view.values.shape[:1]:
-        raise ValueError(f"The MLPs' values have shape {view.mlps.shape} for {len(view.values)} layers: give one a layer.")
+        raise ValueError(
+            f"The MLPs' values have shape {view.mlps.shape} for {len(view.values)} layers: give one a layer."
+        )
     columns = view.values if view.mlps is None else np.concatenate([view.values, view.mlps[:, None]], 1)
     if np.isinf(columns).any():
         layer, column = np.argwhere(np.isinf(columns))[0]
