@@ -197,7 +197,7 @@ def test_a_saved_run_is_opened_from_the_list(server, page):
     page.locator("[data-testid=head-thumb-1]").click()
     page.wait_for_url(re.compile("head=1"))
     page.get_by_role("link", name="Saved runs").click()
-    expect(page.get_by_role("link", name="the frozen river")).to_be_visible()
+    expect(page.get_by_role("link", name="the frozen river", exact=True)).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Take along").first.click()
     assert download.value.suggested_filename.endswith(".zip")

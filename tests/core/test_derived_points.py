@@ -286,7 +286,10 @@ def test_ablation_and_path_patching_are_under_the_edits(loaded):
         run = Run(loaded.spec, TOKENS, specs)
         logits = forward(loaded.model, loaded.tokens(TOKENS), edits_of(loaded, run)).output[:, -1]
         assert ablated.score[layer, head] == pytest.approx(float(METRIC.score(logits)[0]), abs=1e-4)
-    # Nothing comes after a head of the last layer but what path patching leaves free.
+    # Nothing comes after a head of the last layer but what path patching leaves free. It freezes attention's output, through
+    # which an edit of resid_mid acts, and refuses that.
+    specs = tuple(one for one in each_of(loaded) if one.point != "resid_mid")
+    pair = PromptPair(*(Run(loaded.spec, tokens, specs) for tokens in (TOKENS, CORRUPTED)))
     paths = finish(patch_paths(loaded, pair, METRIC, PathPlan()))
     plain = finish(patch_sweep(loaded, pair, METRIC, SweepPlan("z", False, direction="noising")))
     assert paths.heads[-1] == pytest.approx(plain.score[-1], abs=1e-4)
