@@ -166,6 +166,15 @@ def test_an_ablation_goes_over_a_set(visit, tiny, kind):
     np.testing.assert_allclose(made.effects[0], single.effect, atol=1e-5)
 
 
+def test_a_set_is_swept_under_the_interventions_unless_the_clean_run_is_asked_for(visit):
+    shown = [
+        columns(with_set(visit, "ablate", **link), "picture.ablate")[1]
+        for link in ({}, {"do": "zero mlp_out L1"}, {"do": "zero mlp_out L1", "clean": "1"})
+    ]
+    assert not np.allclose(shown[0], shown[1], atol=1e-3)
+    np.testing.assert_allclose(shown[0], shown[2], atol=1e-6)
+
+
 def test_a_set_that_ships_is_swept_on_a_model_that_can_read_it(visit):
     app = visit("ablate", over="set", set="antonyms")
     assert not app.exception

@@ -82,10 +82,10 @@ def _over_set(state: UrlState, bench: Bench, plan: "AblationPlan") -> None:
     """The sweep on the clean prompts of a set."""
     pairs = pair_sets.show(state, bench, "clean")
     kind = pair_sets.show_metric(state)
-    key = ("ablate pairs", pairs, kind, plan, bench.interventions)
+    key = ("ablate pairs", pairs, kind, plan, bench.run.interventions)
     followed = follow(
         "ablate.set", key,
-        lambda so_far: cached.pairs_job(bench.spec, key, pairs, kind, plan, bench.interventions, so_far), "Ablating",
+        lambda so_far: cached.pairs_job(bench.spec, key, pairs, kind, plan, bench.run.interventions, so_far), "Ablating",
     )  # fmt: skip
     made = followed.made
     if made is None:

@@ -38,10 +38,10 @@ def show(state: UrlState, bench: Bench, show_plan: ShowPlan) -> None:
     plan = show_plan(state, bench)
     with above:
         pairs = pair_sets.show(state, bench, need_of(plan))
-    key = ("pairs", pairs, kind, plan, bench.interventions)
+    key = ("pairs", pairs, kind, plan, bench.run.interventions)
     followed = follow(
         "patching.set", key,
-        lambda so_far: cached.pairs_job(bench.spec, key, pairs, kind, plan, bench.interventions, so_far), "Patching",
+        lambda so_far: cached.pairs_job(bench.spec, key, pairs, kind, plan, bench.run.interventions, so_far), "Patching",
     )  # fmt: skip
     made = followed.made
     if made is None:
