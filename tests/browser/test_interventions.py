@@ -22,13 +22,14 @@ def test_a_link_with_an_intervention_survives_a_reload(server, page):
     painted(page, "head-map")
     settled(page)
     expect(chip(page)).to_be_visible()
-    shown = page.get_by_test_id("stMetricValue").all_inner_texts()
-    assert len(shown) == 3
+    figures = page.get_by_test_id("stMetricValue")
+    expect(figures).to_have_count(3, timeout=60_000)
+    shown = figures.all_inner_texts()
     page.reload()
     painted(page, "head-map")
     settled(page)
     expect(chip(page)).to_be_visible()
-    assert page.get_by_test_id("stMetricValue").all_inner_texts() == shown
+    expect(figures).to_have_text(shown, timeout=60_000)
 
 
 def test_a_click_on_the_ablation_map_leads_to_an_intervention_and_back_takes_it_away(server, page):
