@@ -1,7 +1,8 @@
 """Where things are kept and how much may be used: from the environment, then from one JSON file, then defaults.
 
-`HOOKSCOPE_CACHE`, `HOOKSCOPE_MODELS`, `HOOKSCOPE_SAES`, `HOOKSCOPE_RUNS` and `HOOKSCOPE_CONFIG` name the cache folder, the
-folders of local models, of SAEs and of saved runs, and the settings file; the rest is set on the Settings page and kept in that file.
+`HOOKSCOPE_CACHE`, `HOOKSCOPE_MODELS`, `HOOKSCOPE_SAES`, `HOOKSCOPE_HARVESTS`, `HOOKSCOPE_LABELS`, `HOOKSCOPE_RUNS` and
+`HOOKSCOPE_CONFIG` name the cache folder, the folders of local models, of SAEs, of harvests, of feature labels and of saved runs,
+and the settings file; the rest is set on the Settings page and kept in that file.
 """
 
 import dataclasses
@@ -39,6 +40,16 @@ def runs_folder() -> Path:
 def saes_folder() -> Path:
     """The user's own SAEs, one SAELens folder each."""
     return Path(os.environ.get("HOOKSCOPE_SAES") or Path(platformdirs.user_data_dir(_APP)) / "saes")
+
+
+def harvests_folder() -> Path:
+    """The user's own harvests, one bundle a folder."""
+    return Path(os.environ.get("HOOKSCOPE_HARVESTS") or Path(platformdirs.user_data_dir(_APP)) / "harvests")
+
+
+def labels_folder() -> Path:
+    """Labels that the user wrote, one file an SAE."""
+    return Path(os.environ.get("HOOKSCOPE_LABELS") or Path(platformdirs.user_data_dir(_APP)) / "labels")
 
 
 def _settings_file() -> Path:

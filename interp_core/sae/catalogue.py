@@ -72,6 +72,16 @@ def fetched_folder(spec: SaeSpec) -> Path:
     return cache_folder() / "saes" / spec.name / spec.sae_id.replace("/", "--")
 
 
+def fetched_saes() -> list[SaeSpec]:
+    """SAEs of releases that were fetched before, by name."""
+    root = cache_folder() / "saes"
+    return [
+        SaeSpec("release", path.parent.parent.name, path.parent.name.replace("--", "/"))
+        for path in sorted(root.glob(f"*/*/{CONFIG}"))
+        if not path.parent.name.startswith(".")
+    ]
+
+
 def fetch_sae(spec: SaeSpec) -> Path:
     """The folder of an SAE of a release, from the cache or from the hub.
 

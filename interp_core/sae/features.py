@@ -5,13 +5,14 @@ SAEs are held with the model, so that they go when it goes, and are used in its 
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from interp_core.devices import free_bytes
 from interp_core.errors import InterventionError, SaeError
 from interp_core.interventions import Intervention
 from interp_core.memory import check_fits
 from interp_core.models import LoadedModel
-from interp_core.sae.catalogue import fetched_folder
+from interp_core.sae.catalogue import fetched_folder, fetched_saes
 from interp_core.sae.loading import LoadedSae, fitting_point, load_sae
 from interp_core.sae.spec import SaeConfig, SaeSpec, list_saes, local_folder, read_config
 
@@ -46,22 +47,44 @@ def found_config(name: str) -> SaeConfig:
     Raises:
         SaeError: There is none by that name.
     """
+    return read_config(found_folder(name))
+
+
+def found_folder(name: str) -> Path:
+    """The folder of an SAE on this machine.
+
+    Raises:
+        SaeError: There is none by that name.
+    """
     spec = SaeSpec.parse(name)
     if spec.source != "release":
-        return read_config(local_folder(spec))
+        return local_folder(spec)
     folder = fetched_folder(spec)
     if not folder.is_dir():
         raise SaeError(
             f"{name} lies on the hub and was not fetched yet. Load it first (interp_core.sae.loading.load_sae), or choose one "
             "that is on this machine."
         )
-    return read_config(folder)
+    return folder
+
+
+def readable_saes(loaded: LoadedModel) -> dict[str, SaeConfig]:
+    """The SAEs and transcoders on this machine whose features can be read in this model, by name. Reads configurations alone."""
+    found = {}
+    for spec in (*list_saes(), *fetched_saes()):
+        try:
+            config = found_config(spec.text)
+            if not fitting_point(loaded, config, spec.text).derived:
+                found[spec.text] = config
+        except SaeError:
+            continue
+    return found
 
 
 def fitting_saes(loaded: LoadedModel) -> dict[str, SaeConfig]:
     """The SAEs on this machine whose features can be acted on in this model, by name. Reads configurations alone."""
     found = {}
-    for spec in list_saes():
+    for spec in (*list_saes(), *fetched_saes()):
         try:
             found[spec.text] = _fitting_config(loaded, spec.text)
         except SaeError:

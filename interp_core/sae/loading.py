@@ -4,7 +4,6 @@ Every inference architecture of SAELens 6.54 loads. Only safetensors are read. A
 normalises, so it is used in its model's thread alone.
 """
 
-import hashlib
 import re
 import warnings
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from interp_core.errors import CheckpointError, InterventionError, SaeError
 from interp_core.hook_points import HookPoint, point_named
 from interp_core.models import LoadedModel
 from interp_core.sae.catalogue import fetch_sae
-from interp_core.sae.spec import CONFIG, WEIGHTS, SaeConfig, SaeSpec, local_folder, read_config
+from interp_core.sae.spec import WEIGHTS, SaeConfig, SaeSpec, checksum_of, local_folder, read_config
 
 _ALIASES = {"gpt2-small": "gpt2"}
 """TransformerLens's names that differ from the hub's in more than the owner."""
@@ -123,7 +122,7 @@ def load_sae(loaded: LoadedModel, spec: SaeSpec, folder: Path | None = None) -> 
     if int(module.cfg.d_in) != config.d_in or len(module.W_dec) != config.d_sae:
         raise SaeError(f"The weights of {folder.name} have other sizes than its configuration says. Fetch it again.")
     module.turn_off_forward_pass_hook_z_reshaping()  # `flat` does it, for every point that has heads
-    return LoadedSae(spec, config, point, _checksum(folder), module)
+    return LoadedSae(spec, config, point, checksum_of(folder), module)
 
 
 def fitting_point(loaded: LoadedModel, config: SaeConfig, name: str) -> HookPoint:
@@ -161,10 +160,3 @@ def _plain(name: str) -> str:
     """A model's name without owner, spelled as the hub spells it."""
     last = name.rsplit("/", 1)[-1].lower()
     return re.sub(r"[^a-z0-9]+", "-", _ALIASES.get(last, last))
-
-
-def _checksum(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for name in (CONFIG, WEIGHTS):
-        digest.update((folder / name).read_bytes())
-    return digest.hexdigest()

@@ -1,5 +1,7 @@
 """Which SAE: one that ships, a folder of the user's, or a release of the hub. No torch here."""
 
+import functools
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,8 @@ from interp_core.settings import saes_folder
 
 SaeSource = Literal["shipped", "folder", "release"]
 SHIPPED = Path(__file__).parent.parent.parent / "data" / "saes"
-CONFIG, WEIGHTS = "cfg.json", "sae_weights.safetensors"
+CONFIG, WEIGHTS, QUALITY = "cfg.json", "sae_weights.safetensors", "quality.json"
+_FIGURES = ("n_pos", "l0", "explained_variance", "ce", "ce_with_sae", "ce_zero", "ce_recovered")
 _LARGEST_CONFIG = 10_000_000
 
 
@@ -111,6 +114,42 @@ def read_config(folder: Path) -> SaeConfig:
     except (OSError, ValueError, RecursionError) as error:
         raise SaeError(f"{path} cannot be read ({error}). An SAELens folder holds {CONFIG} and {WEIGHTS}.") from error
     return config_of(content, folder.name)
+
+
+def quality_of(folder: Path) -> dict[str, Any] | None:
+    """What was measured of an SAE and saved beside it as `quality.json`; None where nothing usable is there."""
+    try:
+        found = json.loads((folder / QUALITY).read_text(encoding="utf-8"))
+        figures = [found["without_left_out"], found["with_left_out"]]
+        numbers = [found["dead_share"], *(one[name] for one in figures for name in _FIGURES)]
+        return found if all(isinstance(number, int | float) for number in numbers) else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def checksum_of(folder: Path) -> str:
+    """SHA-256 over an SAE's configuration and weights; remembered until one of them changes.
+
+    Raises:
+        SaeError: One of them cannot be read.
+    """
+    try:
+        stamps = tuple((folder / name).stat() for name in (CONFIG, WEIGHTS))
+        return _checksum(folder, tuple((stamp.st_mtime_ns, stamp.st_size) for stamp in stamps))
+    except OSError as error:
+        raise SaeError(
+            f"{folder} cannot be read ({error.strerror}). An SAELens folder holds {CONFIG} and {WEIGHTS}."
+        ) from error
+
+
+@functools.lru_cache(maxsize=64)
+def _checksum(folder: Path, stamps: tuple[tuple[int, int], ...]) -> str:
+    digest = hashlib.sha256()
+    for name in (CONFIG, WEIGHTS):
+        with (folder / name).open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def config_of(content: Any, name: str) -> SaeConfig:

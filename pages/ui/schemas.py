@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Literal, get_args
 
 from interp_core.interventions import MOST_INTERVENTIONS, Intervention
+from interp_core.sae.spec import SaeSpec
 from interp_core.types import DTYPES, PROCESSINGS, ModelSpec
 from pages.ui.text_code import decode_text, encode_text
 from pages.ui.url_state import Field, Schema, choice, number, switch, whole
@@ -24,6 +25,10 @@ def _several(options: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
 
 def _model_name(text: str) -> str:
     return ModelSpec.parse(text).text
+
+
+def _sae_name(text: str) -> str:
+    return SaeSpec.parse(text).text
 
 
 def _interventions(text: str) -> tuple[Intervention, ...]:
@@ -50,6 +55,8 @@ SHARED: Schema = {
     "head": whole(None, most=10_000, shared=True),
     "do": Field((), _interventions, _interventions_text, shared=True),
     "clean": switch(False, shared=True),
+    "sae": Field("", _sae_name, shared=True),
+    "feature": whole(None, most=100_000_000, shared=True),
 }
 
 _SAMPLING: Schema = {
@@ -215,4 +222,46 @@ LENS: Schema = {
     "by": choice(("component", "head", "position", "neuron"), "component"),
     "one_layer": switch(False),
     "side": choice(("promoted", "suppressed"), "promoted"),
+}
+
+FEATURE_ORDERS = ("feature", "density", "largest", "mean", "label")
+BROWSER_VIEWS = ("table", "map", "near", "writes", "text")
+
+FEATURES: Schema = {
+    **SHARED,
+    "view": choice(BROWSER_VIEWS, "table"),
+    "find": Field("", decode_text, encode_text),
+    "order": choice(FEATURE_ORDERS, "feature"),
+    "descending": switch(False),
+    "least": Field(None, number(0.0, 0.0, 1.0).parse, lambda value: f"{value:g}"),
+    "most": Field(None, number(0.0, 0.0, 1.0).parse, lambda value: f"{value:g}"),
+    "labelled": choice(("all", "labelled", "dead"), "all"),
+    "page": whole(0, most=1_000_000),
+    "token": Field("", decode_text, encode_text),
+    "side": choice(("promoted", "suppressed"), "promoted"),
+    "text": Field("", decode_text, encode_text),
+}
+
+FEATURE: Schema = {
+    **SHARED,
+    "harvest": Field("", _set_name),
+    "second": Field("", _sae_name),
+    "text": Field("", decode_text, encode_text),
+    "example": whole(None, most=100_000),
+}
+
+RANKINGS = ("activation", "quantile", "effect")
+
+PROMPT_FEATURES: Schema = {
+    **SHARED,
+    "rank": choice(RANKINGS, "activation"),
+    "count": whole(10, least=1, most=50),
+    "picture": choice(("columns", "tokens"), "columns"),
+}
+
+SAES: Schema = {
+    **SHARED,
+    "view": choice(("chosen", "catalogue", "harvest"), "chosen"),
+    "find": Field("", decode_text, encode_text),
+    "all_models": switch(False),
 }

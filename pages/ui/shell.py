@@ -24,6 +24,12 @@ GROUPS = {
         "ablate": ("Ablate", ":material/block:"),
         "patching": ("Patching", ":material/healing:"),
     },
+    "Features": {
+        "features": ("Feature browser", ":material/travel_explore:"),
+        "feature": ("Feature", ":material/lightbulb:"),
+        "prompt_features": ("Prompt features", ":material/view_column:"),
+        "saes": ("SAEs and harvests", ":material/data_object:"),
+    },
     "Model": {"model": ("Trust and facts", ":material/verified:")},
     "Workspace": {
         "saved": ("Saved runs", ":material/inventory_2:"),

@@ -1,0 +1,1 @@
+"""Parts of the pages that look at an SAE and its features."""
