@@ -18,6 +18,7 @@ InterpError
 ├── PromptPairError          two prompts cannot be compared position by position
 ├── SaeError                 an SAE cannot be trained, measured or saved
 ├── HarvestError             a harvest cannot be made as asked, or is not what was written
+├── LabelError               a label cannot be kept as it is, or the file of labels cannot be used
 ├── SavedRunError            a saved run cannot be written, or is not what was written
 ├── MemoryLimitError         a load or a run would not fit
 ├── QueueFullError           too many jobs wait for one model
@@ -110,6 +111,10 @@ class SaeError(InterpError):
 
 class HarvestError(InterpError):
     """A harvest cannot be made as asked, or is not what was written."""
+
+
+class LabelError(InterpError):
+    """A label cannot be kept as it is, or the file of labels cannot be used."""
 
 
 class SavedRunError(InterpError):
