@@ -18,13 +18,14 @@ from safetensors import SafetensorError, safe_open
 from interp_core.errors import HarvestError
 from interp_core.harvest.histogram import quantiles
 from interp_core.harvest.plan import SCHEMA
-from interp_core.harvest.records import QUANTILES, Correlated, Example, FeatureRecord
+from interp_core.harvest.records import QUANTILES, Correlated, Example, FeatureRecord, Window
 from interp_core.saved_runs import own_checksum
 
 FORMAT = "hookscope harvest"
 MANIFEST = "manifest.json"
 DENSE, EXAMPLES, TOKENS = "dense.safetensors", "examples.parquet", "tokens.parquet"
 FEATURES, NEURONS_FILE = "correlated-features.parquet", "correlated-neurons.parquet"
+TABLE, WINDOWS = "features.parquet", "windows.parquet"
 ROW_GROUP = 256
 _FIXED_POINT = 65536
 
@@ -38,6 +39,8 @@ class Harvest:
     counts: dict[str, int]
     """Windows, tokens that count, tokens left out, tokens sampled for the correlations."""
     documents: dict[str, int]
+    bos: bool
+    """Whether every window begins with BOS."""
     checksums: dict[str, str]
 
     @property
@@ -72,6 +75,39 @@ class Harvest:
                 return file.get_tensor(name) if index is None else np.asarray(file.get_slice(name)[index])
         except (OSError, SafetensorError, KeyError) as error:
             raise HarvestError(_damaged(self.folder / DENSE)) from error
+
+    def table(self) -> arrow.Table:
+        """One row a feature: `feature`, `fired`, `density`, `largest`, `mean`, `windows`, `top_tokens`, `label`.
+
+        Raises:
+            HarvestError: The file is not what was written.
+        """
+        path = self._checked(TABLE)
+        try:
+            return parquet.read_table(path)
+        except (OSError, arrow.ArrowException) as error:
+            raise HarvestError(_damaged(path)) from error
+
+    def window(self, example: Example) -> Window:
+        """All tokens with which an example was run, so that the model can be run on them again.
+
+        Raises:
+            HarvestError: The file is not what was written.
+        """
+        # A window's BOS has the place before the window's first token, which is another window's last.
+        is_bos = self.bos and example.peak == 0
+        step = int(self.facts["plan"]["context"]) - int(self.bos)
+        start = (example.place + is_bos) // step * step
+        path = self._checked(WINDOWS)
+        try:
+            found = parquet.read_table(path, filters=[("document", "=", example.document), ("start", "=", start)])
+        except (OSError, arrow.ArrowException) as error:
+            raise HarvestError(_damaged(path)) from error
+        if len(found) != 1:
+            raise HarvestError(
+                f"{path} lacks the window of document {example.document}, token {start}. Make the harvest anew."
+            )
+        return Window(tuple(found["tokens"][0].as_py()), example.place - start + int(self.bos))
 
     def verify(self) -> None:
         """Check every file.
@@ -140,10 +176,17 @@ def open_harvest(folder: Path) -> Harvest:
         if manifest.pop("checksum", None) != own_checksum(manifest):
             raise HarvestError(_damaged(folder / MANIFEST))
         files = {str(name): str(value) for name, value in manifest["files"].items()}
-        needed = {DENSE, EXAMPLES, TOKENS, FEATURES}
+        needed = {DENSE, EXAMPLES, TOKENS, FEATURES, TABLE, WINDOWS}
         if not needed <= files.keys() <= needed | {NEURONS_FILE}:
             raise HarvestError(_damaged(folder / MANIFEST))
-        return Harvest(folder, dict(manifest["facts"]), dict(manifest["counts"]), dict(manifest["documents"]), files)
+        return Harvest(
+            folder,
+            dict(manifest["facts"]),
+            dict(manifest["counts"]),
+            dict(manifest["documents"]),
+            bool(manifest["bos"]),
+            files,
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise HarvestError(f"The harvest {folder} cannot be opened ({type(error).__name__}: {error}).") from error
 

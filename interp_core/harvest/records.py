@@ -29,6 +29,16 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Window:
+    """What the model was run on when an example was found."""
+
+    tokens: tuple[int, ...]
+    """BOS included, where windows have one."""
+    pos: int
+    """Of the example's peak."""
+
+
+@dataclass(frozen=True)
 class Correlated:
     """Another feature, or a neuron, that goes with a feature."""
 

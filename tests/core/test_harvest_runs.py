@@ -23,6 +23,7 @@ from interp_core.harvest import commit, harvesting
 from interp_core.harvest.bundle import DENSE, EXAMPLES, FEATURES, MANIFEST, open_harvest
 from interp_core.harvest.documents import Texts, documents_of, in_pieces
 from interp_core.harvest.executors import run_in_processes
+from interp_core.harvest.feature_table import TopTokens, automatic_label
 from interp_core.harvest.harvesting import harvest, work_folder
 from interp_core.harvest.histogram import quantiles
 from interp_core.harvest.plan import HarvestPlan, plan_from_json
@@ -30,8 +31,9 @@ from interp_core.harvest.ray_executor import run_on_ray
 from interp_core.jobs import finish
 from interp_core.models import load_model
 from interp_core.sae.loading import load_sae
+from interp_core.sae.reading import read_features
 from interp_core.sae.spec import SaeSpec
-from interp_core.types import ModelSpec
+from interp_core.types import ModelSpec, Run
 from tests.core.harvest_killed import TEXTS
 from tests.core.harvest_killed import content as content_of
 from tests.core.test_harvest_shards import brute_acts, cut
@@ -436,3 +438,46 @@ def test_an_sae_of_another_width_is_refused_before_anything_is_written(
     assert main([*command, "--sae", "folder:one"]) == 1
     assert "reads 20 numbers at each position" in capsys.readouterr().err
     assert not work_folder(tmp_path / "out").exists()
+
+
+def test_the_table_says_of_every_feature_what_its_record_says(run):
+    made = run("out")
+    table = made.table().to_pylist()
+    assert [row["feature"] for row in table] == list(range(D_SAE))
+    for row in table:
+        record = made.feature(row["feature"])
+        assert (row["fired"], row["density"], row["windows"]) == (record.fired, record.density, record.windows_fired)
+        assert (row["largest"], row["mean"]) == pytest.approx((record.largest, record.mean))
+        peaks = [example.str_tokens[example.peak] for example in record.examples if example.kind == 0]
+        assert set(row["top_tokens"]) <= set(peaks)
+        assert bool(row["label"]) == bool(record.fired)
+        if peaks:
+            assert peaks.count(row["top_tokens"][0]) == max(map(peaks.count, peaks))
+
+
+def test_the_window_of_every_example_gives_its_activation_again(tiny, sae, run):
+    made = run("out")
+    seen = 0
+    for index in range(0, D_SAE, 3):
+        for example in made.feature(index).examples:
+            window = made.window(example)
+            first = window.pos - example.peak
+            assert window.tokens[first : first + len(example.tokens)] == example.tokens
+            reading = read_features(tiny, Run(tiny.spec, window.tokens), SPEC.text)
+            assert reading.dense()[window.pos, index] == pytest.approx(example.activation, rel=1e-4)
+            seen += 1
+    assert seen > 100
+
+
+@pytest.mark.parametrize(
+    ("peak", "before", "after", "label"),
+    [
+        ([" The", "the", "a"], [""] * 3, [""] * 3, "“the”"),
+        (list("abcde"), [" of", "of", "of", "in", ""], [""] * 5, "after “of”"),
+        (list("abcde"), list("fghij"), ["\n"] * 4 + ["x"], "before “↵”"),
+        (list("aabcd"), list("fghij"), list("klmno"), "a · b · c"),
+        ([], [], [], ""),
+    ],
+)
+def test_automatic_labels_follow_a_rule(peak, before, after, label):
+    assert automatic_label(TopTokens(tuple(peak), tuple(before), tuple(after))) == label
