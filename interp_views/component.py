@@ -43,6 +43,17 @@ _PARTS = {
     "top_k_table": ("range_scale", "cell_keys", "top_k_table"),
     "pattern_sketch": ("cell_keys", "sketch_grid", "pattern_sketch"),
     "position_map": ("range_scale", "cell_keys", "position_map_labels", "position_map_cells", "position_map"),
+    "feature_dashboard": (
+        "range_scale",
+        "cell_keys",
+        "feature_dashboard_data",
+        "feature_dashboard_bars",
+        "feature_dashboard_lists",
+        "feature_dashboard_examples",
+        "feature_dashboard_card",
+        "feature_dashboard_column",
+        "feature_dashboard",
+    ),
 }
 _NOTEBOOK_HEIGHT = {
     "attention": 960,
@@ -56,6 +67,7 @@ _NOTEBOOK_HEIGHT = {
     "top_k_table": 480,
     "pattern_sketch": 760,
     "position_map": 860,
+    "feature_dashboard": 900,
 }
 _START = """
 function bytesIn(node) {
