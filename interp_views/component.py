@@ -54,6 +54,7 @@ _PARTS = {
         "feature_dashboard_column",
         "feature_dashboard",
     ),
+    "feature_dashboard_index": ("range_scale", "feature_dashboard_data", "feature_dashboard_index"),
 }
 _NOTEBOOK_HEIGHT = {
     "attention": 960,
@@ -68,6 +69,7 @@ _NOTEBOOK_HEIGHT = {
     "pattern_sketch": 760,
     "position_map": 860,
     "feature_dashboard": 900,
+    "feature_dashboard_index": 720,
 }
 _START = """
 function bytesIn(node) {

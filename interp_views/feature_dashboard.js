@@ -61,6 +61,8 @@ class FeatureDashboard {
   }
 
   keys(features) {
+    // Shades and lines are those of examples.
+    if (!features.some(({ groups }) => groups.length)) return [];
     const end = features.length === 1 ? signedNumber(features[0].largest, 2) : "each feature's largest";
     const keys = [rangeScale("shade", "0", end, "activation")];
     if (this.effect !== null) {

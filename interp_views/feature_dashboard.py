@@ -25,7 +25,7 @@ from interp_views.wire import pack
 
 __all__ = [
     "Bars", "ExampleGroup", "ExampleText", "FeatureView", "Losses", "Rows", "TokenScores",
-    "feature_dashboard_payload", "features_payload",
+    "feature_dashboard_payload", "features_payload", "plain",
 ]  # fmt: skip
 _NO_ID = -1
 
@@ -53,6 +53,11 @@ def _message(views: Sequence[FeatureView], compact: bool, about: str) -> bytes:
     pool = _Pool()
     features = [pool.feature(view) for view in views]
     return pack({"compact": compact, "about": about, "features": features}, pool.arrays())
+
+
+def plain(text: str) -> str:
+    """Return a text of people as it is shown: spaces stay, what cannot be seen becomes a sign."""
+    return "".join(character if character == " " else visible(character) for character in text)
 
 
 class _Pool:
@@ -89,12 +94,12 @@ class _Pool:
 
     def feature(self, view: FeatureView) -> dict[str, object]:
         return {
-            "name": _plain(view.name),
+            "name": plain(view.name),
             "index": int(view.index),
-            "sae": _plain(view.sae),
-            "label": _plain(view.label),
+            "sae": plain(view.sae),
+            "label": plain(view.label),
             "label_by": view.label_by,
-            "facts": [[_plain(name), _plain(value)] for name, value in view.facts],
+            "facts": [[plain(name), plain(value)] for name, value in view.facts],
             "density": None if math.isnan(view.density) else float(view.density),
             "activations": self.bars(view.activations),
             "logits": self.bars(view.logits),
@@ -103,7 +108,7 @@ class _Pool:
             "tables": list(map(self.rows, view.tables)),
             "groups": list(map(self.group, view.groups)),
             "largest": float(view.largest),
-            "score": _plain(view.score),
+            "score": plain(view.score),
         }
 
     def bars(self, bars: Bars | None) -> dict[str, object] | None:
@@ -121,19 +126,19 @@ class _Pool:
 
     def rows(self, rows: Rows) -> dict[str, object]:
         return {
-            "title": _plain(rows.title),
-            "columns": list(map(_plain, rows.columns)),
+            "title": plain(rows.title),
+            "columns": list(map(plain, rows.columns)),
             "indices": list(map(int, rows.indices)),
             "values": self.add(rows.values),
             "decimals": list(rows.decimals),
             "kind": rows.kind,
-            "note": _plain(rows.note),
+            "note": plain(rows.note),
         }
 
     def group(self, group: ExampleGroup) -> dict[str, object]:
         return {
-            "title": _plain(group.title),
-            "note": _plain(group.note),
+            "title": plain(group.title),
+            "note": plain(group.note),
             "examples": list(map(self.example, group.examples)),
         }
 
@@ -143,7 +148,7 @@ class _Pool:
             "values": self.add(example.activations),
             "peak": int(example.peak),
             "activation": float(example.activation),
-            "place": _plain(example.place),
+            "place": plain(example.place),
             "number": int(example.number),
             **({"losses": self.losses(example.losses)} if example.losses else {}),
             **({"sources": self.add(example.sources)} if example.sources is not None else {}),
@@ -158,8 +163,3 @@ class _Pool:
             "up": list(map(self.scores, losses.up)),
             "down": list(map(self.scores, losses.down)),
         }
-
-
-def _plain(text: str) -> str:
-    """Return a text of people as it is shown: spaces stay, what cannot be seen becomes a sign."""
-    return "".join(character if character == " " else visible(character) for character in text)

@@ -8,10 +8,10 @@ class FeatureColumn {
     Object.assign(this, { feature, ...context });
     this.largestLogit = largestLogit(feature);
     this.activations = this.histogram("activations", {
-      title: `Activations, density ${densityText(feature)}`, axis: "activation, SAE units", counted: "tokens", testid: "feature-activations",
+      title: `Activations, density ${densityText(feature)}`, axis: "tokens by activation, SAE units", counted: "tokens", testid: "feature-activations",
     }, (low, high, { shade }) => shadeOfBar((low + high) / 2 / (feature.largest || high), shade));
     this.logits = this.histogram("logits", {
-      title: "Decoder logits", axis: "logits (decoder direction × W_U)", counted: "tokens of the vocabulary", testid: "feature-logits",
+      title: "Decoder logits", axis: "vocabulary by logit (decoder direction × W_U)", counted: "tokens of the vocabulary", testid: "feature-logits",
     }, (low, high, { swing }) => ({ fill: swing.at((low + high) / 2 >= 0 ? 0.6 : -0.6), stroke: "none" }));
     this.scores = new FeatureScores(feature, this.compact ? 5 : 10, this.largestLogit, (value) => this.logits?.mark(value), this.signal);
     this.examples = new FeatureExamples(feature, {
@@ -97,5 +97,5 @@ function absence({ density }) {
   return density === 0 ? "Dead feature: it never fired on the sample." : "No histogram of activations is stored for this feature.";
 }
 
-// Bars go from a quarter of the way to the darkest shade, so that those of small activations stay apart from the paper.
-const shadeOfBar = (share, shade) => ({ fill: shade.at(0.25 + 0.75 * share), stroke: shade.at(0.5 + 0.5 * share) });
+// Bars go from a third of the way to the darkest shade, so that those of small activations stay apart from the paper.
+const shadeOfBar = (share, shade) => ({ fill: shade.at(0.35 + 0.65 * share), stroke: shade.at(0.5 + 0.5 * share) });

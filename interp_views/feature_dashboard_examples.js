@@ -3,6 +3,8 @@
 const FIRST_SHOWN = [10, 5];
 const MORE_SHOWN = 20;
 const PEAK_PLACE = 0.42;
+// An effect of a smaller share than this would be a line in the colour of the paper.
+const LEAST_LINE = 0.02;
 
 class FeatureExamples {
   // `actions` are { point({ example, pos, node } | null), open(example) }; `unfolded` maps a group's title to how many are shown.
@@ -127,8 +129,8 @@ class FeatureExamples {
       tint(span, shade, values[pos] > 0 ? values[pos] / (this.feature.largest || 1) : 0);
       if (!(values[pos] > 0)) span.style.backgroundColor = "";
       span.classList.toggle("is-left-out", Number.isNaN(values[pos]));
-      const effect = losses ? losses.exact[pos] : NaN;
-      span.style.borderBottomColor = Number.isNaN(effect) || !this.effect ? "transparent" : swing.at(effect / this.effect);
+      const share = losses && this.effect ? losses.exact[pos] / this.effect : NaN;
+      span.style.borderBottomColor = Math.abs(share) > LEAST_LINE ? swing.at(share) : "transparent";
     });
   }
 
