@@ -88,6 +88,14 @@ class Harvest:
         except (OSError, arrow.ArrowException) as error:
             raise HarvestError(_damaged(path)) from error
 
+    def label(self, index: int) -> str:
+        """A feature's automatic label; empty where it never fires.
+
+        Raises:
+            HarvestError: The file is not what was written.
+        """
+        return _labels(self._checked(TABLE), self.checksums[TABLE])[index]
+
     def window(self, example: Example) -> Window:
         """All tokens with which an example was run, so that the model can be run on them again.
 
@@ -196,6 +204,11 @@ def _checksum(path: Path, changed_ns: int, size: int) -> str:
     """SHA-256 of a file; the time and size of its last change are part of what is remembered."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@functools.lru_cache(maxsize=8)
+def _labels(path: Path, checksum: str) -> list[str]:
+    return parquet.read_table(path, columns=["label"])["label"].to_pylist()
 
 
 @functools.lru_cache(maxsize=8)

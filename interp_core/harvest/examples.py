@@ -14,12 +14,10 @@ from torch import Tensor
 from interp_core.harvest.bundle import ROW_GROUP
 from interp_core.harvest.corpus import Corpus
 from interp_core.harvest.parquet_files import write_groups
-from interp_core.harvest.plan import LEFT, RIGHT
+from interp_core.harvest.plan import LEFT, N_BANDS, PER_BAND, RIGHT
 from interp_core.harvest.selection import first_of_groups, priorities
 from interp_core.harvest.state import Entries, HarvestState
 
-N_BANDS, PER_BAND = 10, 5
-"""Bands of equal width from a feature's largest activation to 0, and samples of each."""
 _WINDOW_GROUP = 256
 
 

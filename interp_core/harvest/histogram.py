@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int
 
+from interp_core.harvest.plan import N_BANDS
+
 FIRST_OCTAVE, OCTAVES, PER_OCTAVE = -8, 16, 8
 N_BINS = OCTAVES * PER_OCTAVE + 2
 """Bin 0 holds what lies under 2^-8, the last one what lies at 2^8 or over; eight equal steps an octave between."""
@@ -31,3 +33,20 @@ def quantiles(
         within = (share * n - (ends[place] - histogram[place])) / histogram[place]
         found.append(float(edges[place] + within * (edges[place + 1] - edges[place])))
     return tuple(found)
+
+
+def band_shares(histogram: Int[np.ndarray, " bin"], smallest: float, largest: float) -> tuple[float, ...]:
+    """Share of the counted activations in each of `N_BANDS` bands of equal width, from the largest activation down to 0.
+
+    Linear within a bin of the histogram, so exact to the part of a bin (6 to 13 % wide) that an edge cuts. They sum to 1.
+    """
+    n = int(histogram.sum())
+    if not n:
+        return (0.0,) * N_BANDS
+    edges = np.clip(bin_edges(), smallest, largest)
+    below = np.concatenate([[0], histogram.cumsum()])
+    cuts = largest * np.arange(N_BANDS + 1) / N_BANDS
+    # Empty bins have both edges in one place: `interp` takes the last of them, which is right for counts up to there.
+    counted = np.interp(cuts, edges, below)
+    counted[0], counted[-1] = 0, n
+    return tuple(float(share) for share in np.diff(counted)[::-1] / n)

@@ -15,6 +15,8 @@ SCHEMA = 1
 LEFT, RIGHT = 10, 5
 """Tokens kept before and after the one that an example is about."""
 AROUND = LEFT + 1 + RIGHT
+N_BANDS, PER_BAND = 10, 5
+"""Bands of equal width from a feature's largest activation to 0, and samples that are shown of each."""
 N_TOP = 20
 """Examples of the highest activations."""
 PER_BIN = 5

@@ -76,7 +76,7 @@ def remove_features(
         MemoryLimitError: The run would not fit.
     """
     sae = held_sae(loaded, name)
-    _check(sae, name, cells, len(run.tokens))
+    check_removals(sae, name, cells, len(run.tokens))
     loaded.check_run(len(run.tokens))
     recorded = record_run(loaded.model, loaded.tokens(run.tokens), edits_of(loaded, run), keep=[sae.hook])
     encoded = encode_prompt(loaded, sae, recorded.kept[sae.hook])
@@ -85,7 +85,7 @@ def remove_features(
     yield Progress(0.0, f"{len(cells):,} removals", made)
     done = 0
     for rows, first, last in _chunks(made, reach, budget, encoded):
-        logits = _without(recorded, sae, encoded, [made.cells[row] for row in rows], first, last)
+        logits = without_features(recorded, sae, encoded, [made.cells[row] for row in rows], first, last)
         effect = made.effect.copy()
         for pos, found in zip(range(first, last + 1), logits, strict=True):
             target = run.tokens[pos + 1]
@@ -97,7 +97,12 @@ def remove_features(
     return made
 
 
-def _check(sae: LoadedSae, name: str, cells: Sequence[Cell], n_pos: int) -> None:
+def check_removals(sae: LoadedSae, name: str, cells: Sequence[Cell], n_pos: int) -> None:
+    """Refuse what cannot be removed.
+
+    Raises:
+        InterpError: The SAE does not fit, a feature or position is not there, or no token follows.
+    """
     check_can_act(sae.config, name)
     check_plain_point(sae, name)
     check_features(sae.config, name, [feature for feature, _ in cells])
@@ -157,7 +162,7 @@ def _chunks(made: Removals, reach: Reach, budget: int, encoded: Encoded) -> Iter
 
 
 @torch.no_grad()
-def _without(
+def without_features(
     recorded: RecordedRun,
     sae: LoadedSae,
     encoded: Encoded,
@@ -165,7 +170,7 @@ def _without(
     first: int,
     last: int,
 ) -> list[Float[Tensor, "row d_vocab"]]:
-    """Logits of every row, with its feature removed from `first` on, at every position up to `last`."""
+    """Logits of every row, with its feature removed from `first` on, at every position from there up to `last`."""
     layer = sae.config.layer
     assert layer is not None
     features = torch.tensor([feature for feature, _ in cells], device=encoded.activations.device)
