@@ -97,5 +97,5 @@ function absence({ density }) {
   return density === 0 ? "Dead feature: it never fired on the sample." : "No histogram of activations is stored for this feature.";
 }
 
-// Bars go from a third of the way to the darkest shade, so that those of small activations stay apart from the paper.
-const shadeOfBar = (share, shade) => ({ fill: shade.at(0.35 + 0.65 * share), stroke: shade.at(0.5 + 0.5 * share) });
+// Bars go from half way to the darkest shade, so that those of small activations stay apart from the paper.
+const shadeOfBar = (share, shade) => ({ fill: shade.at(0.5 + 0.5 * share), stroke: shade.at(0.65 + 0.35 * share) });
