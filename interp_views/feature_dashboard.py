@@ -28,6 +28,7 @@ __all__ = [
     "feature_dashboard_payload", "features_payload", "plain",
 ]  # fmt: skip
 _NO_ID = -1
+_NO_LIST = -1
 
 
 def feature_dashboard_payload(view: FeatureView, *, compact: bool = False) -> bytes:
@@ -160,6 +161,15 @@ class _Pool:
             "direct": self.add(losses.direct),
             "before": self.add(losses.before),
             "after": self.add(losses.after),
-            "up": list(map(self.scores, losses.up)),
-            "down": list(map(self.scores, losses.down)),
+            "up": self.contributions(losses.up),
+            "down": self.contributions(losses.down),
+        }
+
+    def contributions(self, lists: Sequence[TokenScores | None]) -> dict[str, object]:
+        """Add the lists of all tokens, end to end; their lengths keep them apart, and -1 says that there is none."""
+        known = [scores for scores in lists if scores is not None]
+        return {
+            "lengths": [_NO_LIST if scores is None else len(scores.tokens) for scores in lists],
+            "tokens": self.tokens([token for scores in known for token in scores.tokens]),
+            "values": self.add(np.concatenate([np.zeros(0, np.float32), *(scores.values for scores in known)])),
         }

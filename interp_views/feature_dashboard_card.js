@@ -43,7 +43,7 @@ class FeatureCard {
     ];
     return [
       el("h4", {}, "Feature removed at the token before"), factList(facts),
-      el("div", { class: "hs-fd-card-lists" }, contributions("It raises", up[pos]), contributions("It lowers", down[pos])),
+      el("div", { class: "hs-fd-card-lists" }, contributionList("It raises", up[pos]), contributionList("It lowers", down[pos])),
       el("p", { class: "hs-note" }, "Contributions to log-probabilities, nats."),
     ];
   }
@@ -62,7 +62,7 @@ const factList = (facts) => el("dl", {}, ...facts.flatMap(([term, fact]) => [el(
 
 const signed = (value) => (value > 0 ? `+${featureNumber(value)}` : featureNumber(value));
 
-function contributions(title, scores) {
+function contributionList(title, scores) {
   const rows = (scores?.tokens ?? []).slice(0, 5).map(({ text }, i) => el("li", {}, code(text), el("span", {}, signed(scores.values[i]))));
   return el("div", {}, el("strong", {}, title), el("ol", {}, ...rows));
 }

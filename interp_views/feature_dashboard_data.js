@@ -10,7 +10,7 @@ function readFeatures({ features }, { numbers, places, words, word_ids: ids }) {
   const bars = (from) => from && { counts: valuesAt(from.counts), edges: valuesAt(from.edges), log: from.log };
   const losses = (from) => from && {
     exact: valuesAt(from.exact), direct: valuesAt(from.direct), before: valuesAt(from.before), after: valuesAt(from.after),
-    up: from.up.map(scores), down: from.down.map(scores),
+    up: contributions(scores(from.up), from.up.lengths), down: contributions(scores(from.down), from.down.lengths),
   };
   const example = (from) => ({
     ...from, tokens: tokensAt(from.tokens), values: valuesAt(from.values), losses: losses(from.losses),
@@ -23,6 +23,17 @@ function readFeatures({ features }, { numbers, places, words, word_ids: ids }) {
     tables: from.tables.map((rows) => ({ ...rows, values: valuesAt(rows.values) })),
     groups: from.groups.map((group) => ({ ...group, examples: group.examples.map(example) })),
   }));
+}
+
+// One list per token of an example, out of all of them end to end; null where the feature was silent.
+function contributions({ tokens, values }, lengths) {
+  let end = 0;
+  return lengths.map((length) => {
+    if (length < 0) return null;
+    const start = end;
+    end += length;
+    return { tokens: tokens.slice(start, end), values: values.subarray(start, end) };
+  });
 }
 
 // Largest |effect on the loss| of all examples, 0 where none has any; null where none was asked for.

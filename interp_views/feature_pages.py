@@ -3,7 +3,7 @@
 import re
 import zipfile
 from collections.abc import Iterable
-from typing import BinaryIO
+from io import BufferedIOBase
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def feature_page(view: FeatureView, theme: Theme = "auto") -> str:
 
 
 def write_feature_set(
-    file: BinaryIO, views: Iterable[FeatureView], title: str = "Features", theme: Theme = "auto"
+    file: BufferedIOBase, views: Iterable[FeatureView], title: str = "Features", theme: Theme = "auto"
 ) -> int:
     """Write a zip: `index.html`, a table that can be searched and sorted, and a page for each feature linked from it.
 
