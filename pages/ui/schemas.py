@@ -244,10 +244,13 @@ FEATURES: Schema = {
 
 FEATURE: Schema = {
     **SHARED,
-    "harvest": Field("", _set_name),
+    "losses": choice(("none", "top", "all"), "none"),
     "second": Field("", _sae_name),
-    "text": Field("", decode_text, encode_text),
     "example": whole(None, most=100_000),
+    "text": Field("", decode_text, encode_text),
+    "by": choice(("activation", "effect"), "activation"),
+    **_SAMPLING,
+    "strength": number(1.0, -10.0, 10.0),
 }
 
 RANKINGS = ("activation", "quantile", "effect")

@@ -43,16 +43,17 @@ def show_downloads(
     """
     with st.expander("Take it along: data, picture, code"):
         with st.container(horizontal=True):
-            _button("Data as CSV", f"{page}.csv", "text/csv", lambda: table().to_csv(index=False))
-            _button("Data as Parquet", f"{page}.parquet", "application/vnd.apache.parquet", lambda: _parquet(table()))
+            button("Data as CSV", f"{page}.csv", "text/csv", lambda: table().to_csv(index=False))
+            button("Data as Parquet", f"{page}.parquet", "application/vnd.apache.parquet", lambda: _parquet(table()))
             if arrays:
-                _button("Arrays as npz", f"{page}.npz", "application/octet-stream", lambda: _npz(arrays()))
-            _button("Picture as HTML, works offline", f"{page}.html", "text/html", standalone)
+                button("Arrays as npz", f"{page}.npz", "application/octet-stream", lambda: _npz(arrays()))
+            button("Picture as HTML, works offline", f"{page}.html", "text/html", standalone)
         st.caption("The Python that reproduces it")
         st.code(code, language="python")
 
 
-def _button(label: str, name: str, mime: str, make: Callable[[], str | bytes]) -> None:
+def button(label: str, name: str, mime: str, make: Callable[[], str | bytes]) -> None:
+    """A button that makes a file when it is pressed."""
     st.download_button(label, make, name, mime, on_click="ignore", key=f"download.{name}")
 
 
