@@ -18,7 +18,8 @@ class FeatureColumn {
       compact: this.compact, unfolded: this.unfolded, effect: this.effect, signal: this.signal,
       actions: {
         point: (place) => this.point(place, this),
-        open: (example) => this.send("example", { number: example.number }),
+        // Side by side, features may number their examples alike.
+        open: ({ number }) => this.send("example", this.compact ? { number, index: this.feature.index } : { number }),
         rewritten: () => this.rewritten(),
       },
     });

@@ -254,7 +254,7 @@ def test_compact_columns_stand_side_by_side_and_their_heads_open_a_feature(brows
         assert page.evaluate("document.documentElement.scrollWidth") <= 1200
         columns.nth(1).get_by_test_id("feature-open").click()
         columns.nth(1).get_by_test_id("feature-example-1").locator("[data-pos='1']").click()
-        assert sent(page) == [["choose", {"kind": "feature", "index": 1}], ["example", {"number": 1}]]
+        assert sent(page) == [["choose", {"kind": "feature", "index": 1}], ["example", {"number": 1, "index": 1}]]
         expect(columns.nth(1).get_by_test_id("feature-activations-line")).to_have_attribute("visibility", "visible")
         expect(columns.nth(0).get_by_test_id("feature-activations-line")).to_have_attribute("visibility", "hidden")
         show(page, features_payload([]))
