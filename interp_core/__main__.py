@@ -1,5 +1,5 @@
-"""The command line: `fetch` gets the default model, `attention` saves that of many prompts, `train-saes` trains SAEs, and
-`harvest` computes what the dashboards of their features need.
+"""The command line: `fetch` gets the default model, `attention` saves that of many prompts, `train-saes` trains SAEs,
+`harvest` computes what the dashboards of their features need, and `atlas` makes the map of their features.
 """
 
 import argparse
@@ -15,6 +15,7 @@ _COMMANDS = {
         "interp_core.harvest.command",
         "compute what the dashboards of all features of an SAE need; goes on where it was stopped",
     ),
+    "atlas": ("interp_core.sae.atlas_command", "make the map of an SAE's features and read what each writes, once"),
     "attention": ("interp_core.attention_command", "save the attention of every prompt of a file"),
     "train-saes": (
         "interp_core.sae_training.command",

@@ -18,6 +18,7 @@ import pyarrow as arrow
 from pyarrow import parquet
 
 from interp_core.errors import DiskError, SaeError
+from interp_core.sae.layout import MIN_DIST, N_NEIGHBORS, SEED
 from interp_core.settings import cache_folder, write_json
 
 FORMAT, VERSION = "hookscope atlas", 1
@@ -25,11 +26,11 @@ SHIPPED = Path(__file__).parent.parent.parent / "data" / "atlases"
 N_TOKENS = 5
 SETTINGS: dict[str, Any] = {
     "layout": "umap",
-    "n_neighbors": 15,
-    "min_dist": 0.1,
     "metric": "cosine",
     "init": "pca",
-    "seed": 0,
+    "n_neighbors": N_NEIGHBORS,
+    "min_dist": MIN_DIST,
+    "seed": SEED,
 }
 """How maps are laid out; an atlas of other settings is of an older version."""
 SCHEMA = arrow.schema({
