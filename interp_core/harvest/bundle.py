@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as arrow
+from jaxtyping import Int
 from pyarrow import parquet
 from safetensors import SafetensorError, safe_open
 
@@ -26,6 +27,7 @@ MANIFEST = "manifest.json"
 DENSE, EXAMPLES, TOKENS = "dense.safetensors", "examples.parquet", "tokens.parquet"
 FEATURES, NEURONS_FILE = "correlated-features.parquet", "correlated-neurons.parquet"
 TABLE, WINDOWS = "features.parquet", "windows.parquet"
+HISTOGRAMS = "histograms.parquet"
 ROW_GROUP = 256
 _FIXED_POINT = 65536
 
@@ -41,6 +43,8 @@ class Harvest:
     documents: dict[str, int]
     bos: bool
     """Whether every window begins with BOS."""
+    fingerprint: str
+    """Of all that decided its numbers."""
     checksums: dict[str, str]
 
     @property
@@ -56,7 +60,7 @@ class Harvest:
         if not 0 <= index < self.d_sae:
             raise HarvestError(f"There is no feature {index:,}: this SAE has features 0 to {self.d_sae - 1:,}.")
         dense = {name: self.dense(name, index) for name in ("fired", "windows_fired", "total", "largest", "smallest")}
-        histogram, fired = self.dense("histogram", index), int(dense["fired"])
+        histogram, fired = np.array(self._rows(HISTOGRAMS, index)[0]["counts"], np.int64), int(dense["fired"])
         smallest, largest = float(dense["smallest"]) if fired else 0.0, float(dense["largest"])
         return FeatureRecord(
             index, self.counts["tokens"], fired, int(dense["windows_fired"]), largest, smallest,
@@ -65,7 +69,7 @@ class Harvest:
         )  # fmt: skip
 
     def dense(self, name: str, index: int | None = None) -> np.ndarray:
-        """`fired`, `windows_fired`, `total` (steps of 1/65536), `largest`, `smallest` or `histogram`, of one feature or of all.
+        """`fired`, `windows_fired`, `total` (steps of 1/65536), `largest` or `smallest`, of one feature or of all.
 
         Raises:
             HarvestError: The file is not what was written.
@@ -87,6 +91,14 @@ class Harvest:
             return parquet.read_table(path)
         except (OSError, arrow.ArrowException) as error:
             raise HarvestError(_damaged(path)) from error
+
+    def histograms(self) -> Int[np.ndarray, "d_sae bin"]:
+        """Of every feature, between `histogram.bin_edges`.
+
+        Raises:
+            HarvestError: The file is not what was written.
+        """
+        return _histograms(self._checked(HISTOGRAMS), self.checksums[HISTOGRAMS])
 
     def label(self, index: int) -> str:
         """A feature's automatic label; empty where it never fires.
@@ -184,7 +196,7 @@ def open_harvest(folder: Path) -> Harvest:
         if manifest.pop("checksum", None) != own_checksum(manifest):
             raise HarvestError(_damaged(folder / MANIFEST))
         files = {str(name): str(value) for name, value in manifest["files"].items()}
-        needed = {DENSE, EXAMPLES, TOKENS, FEATURES, TABLE, WINDOWS}
+        needed = {DENSE, EXAMPLES, TOKENS, FEATURES, TABLE, WINDOWS, HISTOGRAMS}
         if not needed <= files.keys() <= needed | {NEURONS_FILE}:
             raise HarvestError(_damaged(folder / MANIFEST))
         return Harvest(
@@ -193,6 +205,7 @@ def open_harvest(folder: Path) -> Harvest:
             dict(manifest["counts"]),
             dict(manifest["documents"]),
             bool(manifest["bos"]),
+            str(manifest["fingerprint"]),
             files,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -204,6 +217,12 @@ def _checksum(path: Path, changed_ns: int, size: int) -> str:
     """SHA-256 of a file; the time and size of its last change are part of what is remembered."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@functools.lru_cache(maxsize=2)
+def _histograms(path: Path, checksum: str) -> np.ndarray:
+    counts = parquet.read_table(path, columns=["counts"])["counts"].combine_chunks()
+    return counts.flatten().to_numpy().reshape(len(counts), -1)
 
 
 @functools.lru_cache(maxsize=8)

@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from interp_core.harvest.bundle import (
     EXAMPLES,
     FEATURES,
     FORMAT,
+    HISTOGRAMS,
     MANIFEST,
     NEURONS_FILE,
     ROW_GROUP,
@@ -34,6 +35,7 @@ from interp_core.harvest.corpus import Corpus
 from interp_core.harvest.correlations import Correlations, between_features, with_neurons
 from interp_core.harvest.examples import with_text, write_examples, write_windows
 from interp_core.harvest.feature_table import feature_table
+from interp_core.harvest.histogram import N_BINS
 from interp_core.harvest.parquet_files import write_groups
 from interp_core.harvest.plan import SCHEMA
 from interp_core.harvest.state import COUNTS, HarvestState, merge
@@ -42,7 +44,7 @@ from interp_core.run_writing import publish_folder
 from interp_core.saved_runs import own_checksum
 from interp_core.types import Progress
 
-_DENSE = ("fired", "windows_fired", "total", "largest", "smallest", "histogram")
+_DENSE = ("fired", "windows_fired", "total", "largest", "smallest")
 
 
 def publish(
@@ -79,6 +81,7 @@ def publish(
 def _write(loaded: LoadedModel, corpus: Corpus, facts: Facts, state: HarvestState, folder: Path) -> None:
     dense = {name: np.ascontiguousarray(getattr(state, name).numpy()) for name in _DENSE}
     write_whole(folder / DENSE, save(dense))
+    write_groups(folder / HISTOGRAMS, _histograms(state))
     _write_correlations(folder / FEATURES, between_features(state), len(state.fired))
     if len(state.neuron_position):
         _write_correlations(folder / NEURONS_FILE, with_neurons(state), len(state.fired))
@@ -100,6 +103,13 @@ def _write(loaded: LoadedModel, corpus: Corpus, facts: Facts, state: HarvestStat
         "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())},
     }  # fmt: skip
     write_whole(folder / MANIFEST, as_json(manifest | {"checksum": own_checksum(manifest)}))
+
+
+def _histograms(state: HarvestState) -> Iterator[arrow.Table]:
+    for first, part in enumerate(state.histogram.split(ROW_GROUP)):
+        feature = np.arange(len(part), dtype=np.int32) + first * ROW_GROUP
+        counts = arrow.FixedSizeListArray.from_arrays(arrow.array(part.flatten().numpy()), N_BINS)
+        yield arrow.table({"feature": arrow.array(feature), "counts": counts})
 
 
 def _write_correlations(path: Path, found: Correlations, d_sae: int) -> None:

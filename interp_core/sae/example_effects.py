@@ -52,22 +52,41 @@ class Stretch:
     last: int
 
 
+@dataclass(frozen=True)
+class ExampleEffects:
+    """The effects on several examples, as far as they are computed."""
+
+    found: tuple[tuple[TokenEffect, ...], ...]
+    """Of the first stretches, in their order; none where the feature is active before no token."""
+    of: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether every stretch was computed."""
+        return len(self.found) == self.of
+
+
 def example_effects(
-    loaded: LoadedModel, name: str, feature: int, stretches: Sequence[Stretch]
-) -> Generator[Progress, None, tuple[tuple[TokenEffect, ...], ...]]:
+    loaded: LoadedModel,
+    name: str,
+    feature: int,
+    stretches: Sequence[Stretch],
+    *,
+    so_far: ExampleEffects | None = None,
+) -> Generator[Progress, None, ExampleEffects]:
     """The effects on all tokens in front of which the feature is active, of every stretch; yields those so far.
 
-    Costs two forward passes a stretch, and a partial pass for each active position.
+    Costs two forward passes a stretch, and a partial pass for each active position. What `so_far` has is not computed again.
 
     Raises:
         InterpError: The SAE does not fit, or lacks the feature.
         MemoryLimitError: A window would not fit.
     """
-    made: list[tuple[TokenEffect, ...]] = []
-    for index, stretch in enumerate(stretches):
-        made.append(_effects(loaded, name, feature, stretch))
-        yield Progress((index + 1) / len(stretches), f"{index + 1} of {len(stretches)} examples", tuple(made))
-    return tuple(made)
+    made = so_far or ExampleEffects((), len(stretches))
+    for stretch in stretches[len(made.found) :]:
+        made = ExampleEffects((*made.found, _effects(loaded, name, feature, stretch)), len(stretches))
+        yield Progress(len(made.found) / made.of, f"{len(made.found)} of {made.of} examples", made)
+    return made
 
 
 @torch.no_grad()
