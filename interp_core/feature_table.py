@@ -145,7 +145,7 @@ class FeatureTable:
 
     def _ask(self, sql: str, values: Sequence[Any]) -> arrow.Table:
         with self._lock:
-            return self._database.execute(sql, list(values)).to_arrow_table()
+            return self._database.sql(sql, params=list(values)).to_arrow_table()
 
 
 def _where(query: FeatureQuery) -> tuple[str, list[Any]]:

@@ -25,7 +25,7 @@ _FEWEST = 2 * N_NEIGHBORS
 """Fewer directions than this have no neighbourhoods to speak of."""
 _ROOT = Path(__file__).parent.parent.parent
 _POLL_S = 0.1
-_START_S, _EACH_S = 20.0, 0.004
+_START_S, _EACH_S = 20.0, 0.005
 """Seconds that it takes on one core, about: to start and compile, and for each direction."""
 
 
