@@ -100,13 +100,13 @@ class Harvest:
         """
         return _histograms(self._checked(HISTOGRAMS), self.checksums[HISTOGRAMS])
 
-    def label(self, index: int) -> str:
-        """A feature's automatic label; empty where it never fires.
+    def labels(self) -> list[str]:
+        """Automatic labels of all features; empty where one never fires.
 
         Raises:
             HarvestError: The file is not what was written.
         """
-        return _labels(self._checked(TABLE), self.checksums[TABLE])[index]
+        return _labels(self._checked(TABLE), self.checksums[TABLE])
 
     def window(self, example: Example) -> Window:
         """All tokens with which an example was run, so that the model can be run on them again.
@@ -128,6 +128,23 @@ class Harvest:
                 f"{path} lacks the window of document {example.document}, token {start}. Make the harvest anew."
             )
         return Window(tuple(found["tokens"][0].as_py()), example.place - start + int(self.bos))
+
+    def windows(self, most: int) -> list[tuple[int, ...]]:
+        """The first windows that examples stand in, at most so many.
+
+        Raises:
+            HarvestError: The file is not what was written.
+        """
+        path, found = self._checked(WINDOWS), []
+        try:
+            with parquet.ParquetFile(path) as file:
+                for batch in file.iter_batches(min(most, 1024), columns=["tokens"]):
+                    found += [tuple(tokens) for tokens in batch.column(0).to_pylist()]
+                    if len(found) >= most:
+                        break
+        except (OSError, arrow.ArrowException) as error:
+            raise HarvestError(_damaged(path)) from error
+        return found[:most]
 
     def verify(self) -> None:
         """Check every file.

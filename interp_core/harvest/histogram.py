@@ -50,3 +50,14 @@ def band_shares(histogram: Int[np.ndarray, " bin"], smallest: float, largest: fl
     counted = np.interp(cuts, edges, below)
     counted[0], counted[-1] = 0, n
     return tuple(float(share) for share in np.diff(counted)[::-1] / n)
+
+
+def share_below(histogram: Int[np.ndarray, " bin"], value: float, smallest: float, largest: float) -> float:
+    """Share of the counted activations that lie below a value, 0 to 1, linear within a bin; NaN where none was counted."""
+    n = int(histogram.sum())
+    if not n:
+        return float("nan")
+    if value >= largest:
+        return 1.0
+    edges = np.clip(bin_edges(), smallest, largest)
+    return float(np.interp(value, edges, np.concatenate([[0], histogram.cumsum()])) / n) if value > smallest else 0.0

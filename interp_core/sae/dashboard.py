@@ -47,7 +47,7 @@ def feature_document(
     sae = held_sae(loaded, name)
     check_features(sae.config, name, [feature])
     record = harvest.feature(feature) if harvest else None
-    automatic = str(harvest.label(feature)) if harvest else ""
+    automatic = harvest.labels()[feature] if harvest else ""
     layer = "" if sae.config.layer is None else f"L{sae.config.layer}"
     return {
         "format": FORMAT, "version": VERSION, "model": loaded.card.name, "sae": name, "sae_sha256": sae.checksum,

@@ -124,7 +124,7 @@ def _add(
     original = forward(loaded.model, tokens, keep=[name])
     x = original.kept[name]
     acts = sae.encode(x)
-    made = sae.decode(acts).to(x.dtype)
+    made = sae.decode(acts).to(x.dtype).reshape(x.shape)  # some SAEs flatten the heads that they read
     norms = x.flatten(2).float().norm(dim=-1)
     for limit, sums in choices.items():
         chosen = norms <= (math.inf if limit is None else limit)

@@ -119,12 +119,19 @@ def read_config(folder: Path) -> SaeConfig:
 def quality_of(folder: Path) -> dict[str, Any] | None:
     """What was measured of an SAE and saved beside it as `quality.json`; None where nothing usable is there."""
     try:
-        found = json.loads((folder / QUALITY).read_text(encoding="utf-8"))
+        return checked_quality(json.loads((folder / QUALITY).read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def checked_quality(found: Any) -> dict[str, Any] | None:
+    """Figures as they were saved, or None where one of them is missing or no number."""
+    try:
         figures = [found["without_left_out"], found["with_left_out"]]
         numbers = [found["dead_share"], *(one[name] for one in figures for name in _FIGURES)]
-        return found if all(isinstance(number, int | float) for number in numbers) else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (KeyError, TypeError):
         return None
+    return found if all(isinstance(number, int | float) for number in numbers) else None
 
 
 def checksum_of(folder: Path) -> str:

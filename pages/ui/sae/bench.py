@@ -37,6 +37,7 @@ class SaeBench:
 def choose(state: UrlState, bench: Bench) -> SaeBench:
     """Draw the choice of an SAE and its facts. Stops the script, with a sentence, where none fits the model."""
     from interp_core.sae.features import found_folder, readable_saes  # noqa: PLC0415  torch must not delay the first paint
+    from interp_core.sae.measured import measured_quality  # noqa: PLC0415
 
     loaded = cached.loaded(bench.spec)
     offered = readable_saes(loaded)
@@ -56,10 +57,10 @@ def choose(state: UrlState, bench: Bench) -> SaeBench:
         )  # fmt: skip
         name = state["sae"] or default
         folder = found_folder(name)
-        quality = quality_of(folder)
+        checksum = checksum_of(folder)
+        quality = quality_of(folder) or measured_quality(checksum)
         st.caption(_facts(offered[name], quality))
     state.restrict("feature", offered[name].d_sae, f"this SAE has features 0 to {offered[name].d_sae - 1:,}")
-    checksum = checksum_of(folder)
     harvests, problems = find_harvests(checksum)
     for problem in problems:
         st.warning(plain(problem))

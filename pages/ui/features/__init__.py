@@ -1,0 +1,1 @@
+"""Parts of the feature browser: the ways to look for a feature."""

@@ -1,0 +1,47 @@
+"""All features as a table: searched, filtered, sorted, page by page."""
+
+import hashlib
+import math
+
+import streamlit as st
+
+from pages.ui.bench import Bench
+from pages.ui.features import code, controls, offers, rows
+from pages.ui.features.data import Browser
+from pages.ui.url_state import UrlState
+
+PAGE = 50
+_HOW_TO_READ = (
+    "One row a feature. **Density** is the share of the harvested tokens on which it is active; a feature that was active on none is "
+    "dead there. **Fires on** are the tokens at the peaks of its strongest examples, the most frequent first. **Promotes** are the "
+    "tokens whose logits its decoder row raises most, which says what it writes by itself, not when it fires (Bricken et al. 2023, "
+    "*Towards Monosemanticity*). An **automatic label** is made by rule from the tokens of the strongest examples: no language model "
+    "was asked, and nobody checked it. **Your label** is what you wrote on the feature's page."
+)
+
+
+def show(state: UrlState, bench: Bench, browser: Browser) -> None:
+    """Draw the view."""
+    query = controls.show(state, browser, ordered=True)
+    total = browser.table.count(query)
+    n_pages = max(1, math.ceil(total / PAGE))
+    if not 1 <= state["page"] <= n_pages:
+        state.set("page", 1)
+    first = (state["page"] - 1) * PAGE
+    whole = f" of {browser.sae.config.d_sae:,}" if controls.is_narrowed(query) else ""
+    if total:
+        st.caption(
+            f"Features {first + 1:,} to {min(total, first + PAGE):,} of {total:,} found{whole}. Click a row to select one."
+        )
+        found = browser.table.find(query, first, PAGE)
+        about = hashlib.sha256(repr((browser.sae.checksum, query, first)).encode()).hexdigest()[:16]
+        rows.show(state, browser, found, f"table.{about}")
+        st.pagination(n_pages, key=state.key("page"))
+    else:
+        st.info("No feature fits. Take a word away, or widen the density.")
+    offers.show(bench, browser)
+    with st.expander("How to read this"):
+        st.markdown(_HOW_TO_READ)
+    rows.show_downloads(
+        "features", lambda: rows.full(browser, browser.table.find(query)), code.of_table(browser, query)
+    )
