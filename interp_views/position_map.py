@@ -79,7 +79,7 @@ def position_map_payload(view: PositionMapView) -> bytes:
     largest = max(abs(view.low), abs(view.high))
     header = {
         **token_header(view.tokens, view.special),
-        "rows": [visible(row) for row in view.rows],
+        "rows": [" ".join(map(visible, row.split())) for row in view.rows],
         "name": view.name,
         "unit": view.unit,
         "low": -largest if view.signed else view.low,

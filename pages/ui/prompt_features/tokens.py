@@ -54,22 +54,21 @@ def _view(bench: Bench, sae: SaeBench, features: np.ndarray, values: np.ndarray)
         name="activation",
         unit="SAE units",
         low=0.0,
-        high=float(max(np.nanmax(values[:, 1:], initial=0.0), 1e-6)),
+        high=float(max(values[:, 1:].max(initial=0.0), 1e-6)),
         row_name="feature",
-        missing="not active",
         about=f"{sae.checksum[:12]}.{len(features)}.{'_'.join(map(str, bench.run.tokens))}"[:200],
     )
 
 
 def largest_on(bench: Bench, sae: SaeBench, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The features with the largest activations on the prompt, and their activations; NaN where one is silent."""
+    """The features with the largest activations on the prompt, and their activations; 0 where one is silent."""
     found = data.reading(bench.run, sae)
     behind = (found.pos > 0) | (found.n_pos == 1)
     largest = np.zeros(found.d_sae, np.float32)
     np.maximum.at(largest, found.feature[behind], found.activation[behind])
     features = np.argsort(-largest, kind="stable")[:count]
     features = features[largest[features] > 0]
-    values = np.full((len(features), found.n_pos), np.nan, np.float32)
+    values = np.zeros((len(features), found.n_pos), np.float32)
     for row, feature in enumerate(features):
         here = found.feature == feature
         values[row, found.pos[here]] = found.activation[here]
@@ -79,7 +78,7 @@ def largest_on(bench: Bench, sae: SaeBench, count: int) -> tuple[np.ndarray, np.
 def table(bench: Bench, sae: SaeBench, count: int) -> pd.DataFrame:
     """One row an activation."""
     features, values = largest_on(bench, sae, count)
-    row, pos = np.nonzero(~np.isnan(values))
+    row, pos = np.nonzero(values)
     tokens = np.asarray(bench.tokenised.str_tokens, dtype=object)
     return pd.DataFrame(
         {"feature": features[row], "position": pos, "token": tokens[pos], "activation": values[row, pos]}

@@ -25,13 +25,13 @@ def show(state: UrlState, bench: Bench) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         st.text_input("Search", key=state.key("find"), placeholder="name, repository or model", width=420)
         st.toggle("Of every model", key=state.key("all_models"))
-    found = find_releases(state["find"], "" if state["all_models"] else bench.card.name)
+    mine = [] if state["all_models"] else find_releases(state["find"], bench.card.name)
+    found = mine or find_releases(state["find"])
     if not found:
-        st.info(
-            f"No release of SAELens {'has these words' if state['all_models'] else f'is for {plain(bench.card.name)}'}. "
-            + ("Try other words." if state["all_models"] else "Switch on “Of every model” to see all.")
-        )
+        st.info("No release of SAELens has these words in its name, repository or model. Try others.")
         return
+    if not mine and not state["all_models"]:
+        st.caption(f"None of them is for {plain(bench.card.name)}: these are of other models.")
     st.caption(f"{len(found):,} releases of SAELens's own directory, which comes with it. Choose one for its SAEs.")
     chosen = st.dataframe(
         pd.DataFrame([_row(one) for one in found[:_MOST_ROWS]]), hide_index=True, width="stretch", key="saes.releases",
