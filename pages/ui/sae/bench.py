@@ -60,9 +60,10 @@ def choose(state: UrlState, bench: Bench) -> SaeBench:
         checksum = checksum_of(folder)
         quality = quality_of(folder) or measured_quality(checksum)
         st.caption(_facts(offered[name], quality))
+    before = len(state.problems)
     state.restrict("feature", offered[name].d_sae, f"this SAE has features 0 to {offered[name].d_sae - 1:,}")
     harvests, problems = find_harvests(checksum)
-    for problem in problems:
+    for problem in (*state.problems[before:], *problems):
         st.warning(plain(problem))
     state.commit()
     return SaeBench(name, offered[name], checksum, quality, harvests[0] if harvests else None)
