@@ -18,6 +18,7 @@ InterpError
 ├── PromptPairError          two prompts cannot be compared position by position
 ├── SaeError                 an SAE cannot be trained, measured or saved
 ├── HarvestError             a harvest cannot be made as asked, or is not what was written
+├── ExchangeError            a file of feature dashboards cannot be read or written
 ├── LabelError               a label cannot be kept as it is, or the file of labels cannot be used
 ├── SavedRunError            a saved run cannot be written, or is not what was written
 ├── MemoryLimitError         a load or a run would not fit
@@ -111,6 +112,10 @@ class SaeError(InterpError):
 
 class HarvestError(InterpError):
     """A harvest cannot be made as asked, or is not what was written."""
+
+
+class ExchangeError(InterpError):
+    """A file of feature dashboards cannot be read or written."""
 
 
 class LabelError(InterpError):

@@ -22,6 +22,7 @@ from interp_views.feature_dashboard_data import (
 FORMAT, VERSION = "hookscope feature dashboard", 1
 MOST_EXAMPLES, MOST_TOKENS = 500, 4096
 _MOST_TEXT = 2000
+_LARGEST = 1e30  # pictures are drawn in float32
 
 
 def feature_view(document: Any, *, score: str = "", examples: int | None = None) -> FeatureView:
@@ -54,7 +55,7 @@ def feature_view(document: Any, *, score: str = "", examples: int | None = None)
 def _view(document: dict[str, Any], score: str, examples: int | None) -> FeatureView:
     record, label, logits = document.get("record"), document.get("label") or {}, document.get("logits") or {}
     texts = _examples(document.get("examples") or [])
-    largest = float(record["largest"]) if record else max((one.activation for _, one in texts), default=0.0)
+    largest = _number(record["largest"]) if record else max((one.activation for _, one in texts), default=0.0)
     by = label.get("by", "")
     return FeatureView(
         name=_text(document["name"]),
@@ -63,7 +64,7 @@ def _view(document: dict[str, Any], score: str, examples: int | None) -> Feature
         label=_text(label.get("text", "")),
         label_by=by if by in ("user", "automatic") and label.get("text") else "",
         facts=_facts(document, record),
-        density=_whole(record["fired"]) / max(1, _whole(record["tokens"])) if record else math.nan,
+        density=_density(record),
         activations=_bars(record.get("histogram")) if record else None,
         logits=_bars(logits.get("histogram")),
         promoted=_scores(logits.get("promoted"), 2),
@@ -79,13 +80,22 @@ def _view(document: dict[str, Any], score: str, examples: int | None) -> Feature
 def _facts(document: dict[str, Any], record: dict[str, Any] | None) -> tuple[tuple[str, str], ...]:
     found = [("model", _text(document.get("model", ""))), ("reads", _text(document.get("place", "")))]
     if record:
-        found += [
-            ("active on", f"{_whole(record['fired']):,} of {_whole(record['tokens']):,} tokens"),
-            ("largest", f"{float(record['largest']):.2f}"),
-            ("mean", f"{float(record['mean']):.2f}"),
-        ]
+        active, share = "", _density(record)
+        if record["tokens"] is not None:
+            active = f"{_whole(record['fired']):,} of {_whole(record['tokens']):,} tokens"
+        elif not math.isnan(share):
+            active = f"{share:.3%} of tokens"
+        known = [(name, _number(record[name])) for name in ("largest", "mean")]
+        found += [("active on", active), *((name, "" if math.isnan(one) else f"{one:.2f}") for name, one in known)]
         found += [(f"quantile {float(share):g}", f"{float(value):.2f}") for share, value in record.get("quantiles", [])]
     return tuple((name, value) for name, value in found if value)
+
+
+def _density(record: dict[str, Any] | None) -> float:
+    """NaN where it is not known. Who does not say of how many tokens may say the share of them."""
+    if not record or record["tokens"] is None:
+        return _number((record or {}).get("density"))
+    return _whole(record["fired"]) / max(1, _whole(record["tokens"]))
 
 
 def _examples(found: list[Any]) -> list[tuple[int, ExampleText]]:
@@ -106,7 +116,7 @@ def _example(number: int, one: dict[str, Any]) -> ExampleText:
         ids=tuple(map(_whole, ids)) if ids else (-1,) * len(tokens),
         activations=_numbers(one["activations"]),
         peak=_whole(one["peak"]),
-        activation=float(one["activation"]),
+        activation=_number(one["activation"]),
         place=where,
         number=number,
         losses=_losses(one["losses"]) if one.get("losses") else None,
@@ -127,7 +137,7 @@ def _groups(
     bands = (record or {}).get("bands") or []
     for kind in sorted({kind for kind, _ in texts}):
         title, note = "Top activations", ""
-        if kind == 0 and record:
+        if kind == 0 and record and record["largest"] is not None:
             note = f"max {float(record['largest']):.2f}"
         if kind and kind <= len(bands):
             band = bands[kind - 1]
@@ -173,8 +183,8 @@ def _numbers(values: Sequence[Any]) -> np.ndarray:
 def _number(value: Any) -> float:
     if value is None:
         return math.nan
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{str(value)[:40]!r} is no number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
+        raise TypeError(f"{str(value)[:40]!r} is no number, or too large a one")
     return float(value)
 
 
@@ -187,4 +197,4 @@ def _whole(value: Any) -> int:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{str(value)[:40]!r} is no text")
-    return value[:_MOST_TEXT]
+    return value[:_MOST_TEXT].encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written

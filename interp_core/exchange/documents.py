@@ -1,0 +1,72 @@
+"""Dashboards of an SAE one at a time, and our own JSON of them: one, or an array with one on each line."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
+
+from interp_core.errors import ExchangeError
+from interp_core.exchange.plain_json import values_in
+from interp_core.harvest.bundle import Harvest
+from interp_core.labels import labels_of
+from interp_core.models import LoadedModel
+from interp_core.sae.dashboard import FORMAT, VERSION, Document, feature_document
+from interp_core.sae.features import check_features, held_sae
+
+
+def dashboards(loaded: LoadedModel, name: str, harvest: Harvest | None, features: Iterable[int]) -> Iterator[Document]:
+    """Dashboards of some features with the user's labels, one at a time.
+
+    Raises:
+        InterpError: The SAE does not fit, lacks a feature, or the harvest or the labels are damaged.
+    """
+    sae, chosen = held_sae(loaded, name), tuple(features)
+    check_features(sae.config, name, chosen)
+    labels = labels_of(sae.checksum)
+    for feature in chosen:
+        label = labels[feature].text if feature in labels else ""
+        yield feature_document(loaded, name, feature, harvest, label=label)
+
+
+def document_json(document: Document, *, indent: int | None = None) -> str:
+    """A dashboard as JSON. The same dashboard gives the same text."""
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=indent)
+
+
+def write_documents(documents: Iterable[Document], file: BinaryIO) -> int:
+    """Write an array of dashboards, one on each line; returns how many. Holds one at a time."""
+    count = 0
+    for document in documents:
+        file.write(("[\n" if count == 0 else ",\n").encode() + document_json(document).encode(errors="replace"))
+        count += 1
+    file.write(b"\n]\n" if count else b"[]\n")
+    return count
+
+
+def read_documents(file: BinaryIO, what: str = "The file") -> Iterator[Document]:
+    """The dashboards that a file of ours holds, one at a time. What is in them is left to `interp_views.feature_document`.
+
+    Raises:
+        ExchangeError: It is no JSON of dashboards, or of a version that cannot be read.
+    """
+    for value in values_in(file, what):
+        yield check_document(value, what)
+
+
+def check_document(value: Any, what: str = "The file") -> Document:
+    """A value that says of itself that it is a dashboard of ours, in the version that is read here.
+
+    Raises:
+        ExchangeError: It does not say so, or is of another version.
+    """
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise ExchangeError(
+            f"{what} holds something else than dashboards of features (their format is {FORMAT!r}). Pick a JSON file that "
+            "Hookscope or Neuronpedia wrote."
+        )
+    version = value.get("version")
+    if version != VERSION or isinstance(version, bool):
+        raise ExchangeError(
+            f"{what} holds a dashboard of version {str(version)[:20]!r}, and this Hookscope reads version {VERSION}. Open it "
+            "with the Hookscope that wrote it, or update this one."
+        )
+    return value
