@@ -7,6 +7,7 @@ from playwright.sync_api import sync_playwright
 
 FOLDER = Path(__file__).parent / "pictures"
 INDUCTION = "prompt=The+small+brown+fox+crossed+the+frozen+river.+The+small+brown+fox+crossed+the+frozen"
+FEATURE = 4032
 PICTURES = {
     "home": ("", "light", "text=135 M parameters"),
     "prompt": ("prompt", "light", "[data-testid=prediction-0]"),
@@ -23,6 +24,12 @@ PICTURES = {
     "patching": ("patching?layer=17&pos=10", "light", "text=450 of 450 cells are exact"),
     "paths": ("patching?view=paths&layer=23&head=3", "light", "text=300 of 300 cells are exact"),
     "pairs": ("patching?over=set&site=z&layer=23&head=3", "dark", "text=40 of 40 pairs swept"),
+    "features": ("features", "light", "[data-testid=stDataFrame]"),
+    "feature_map": ("features?view=map", "dark", ".js-plotly-plot"),
+    "feature": (f"feature?feature={FEATURE}&losses=top", "light", ".hs-feature-dashboard"),
+    "prompt_features": ("prompt_features?pos=12", "light", ".hs-feature-dashboard"),
+    "prompt_tokens": ("prompt_features?picture=tokens&count=20", "dark", "[data-testid=position-map]"),
+    "saes": ("saes", "light", "text=Cross-entropy recovered"),
     "interventions": ("prompt?do=zero+mlp_out+L11|off+zero+z+L23+H3", "light", "[data-testid=prediction-0]"),
     "saved": ("saved", "light", "text=Take along"),
     "model": ("model", "dark", "text=positions"),
