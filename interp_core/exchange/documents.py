@@ -4,13 +4,18 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
-from interp_core.errors import ExchangeError
+from interp_core.errors import ExchangeError, SaeError
 from interp_core.exchange.plain_json import values_in
 from interp_core.harvest.bundle import Harvest
+from interp_core.jobs import finish
 from interp_core.labels import labels_of
 from interp_core.models import LoadedModel
 from interp_core.sae.dashboard import FORMAT, VERSION, Document, feature_document
+from interp_core.sae.decoder_logits import read_decoder_logits
 from interp_core.sae.features import check_features, held_sae
+
+_AT_ONCE = 64
+"""Features whose decoder rows are read in one product."""
 
 
 def dashboards(loaded: LoadedModel, name: str, harvest: Harvest | None, features: Iterable[int]) -> Iterator[Document]:
@@ -22,9 +27,15 @@ def dashboards(loaded: LoadedModel, name: str, harvest: Harvest | None, features
     sae, chosen = held_sae(loaded, name), tuple(features)
     check_features(sae.config, name, chosen)
     labels = labels_of(sae.checksum)
-    for feature in chosen:
-        label = labels[feature].text if feature in labels else ""
-        yield feature_document(loaded, name, feature, harvest, label=label)
+    for first in range(0, len(chosen), _AT_ONCE):
+        part = chosen[first : first + _AT_ONCE]
+        try:
+            written = finish(read_decoder_logits(loaded, name, part))
+        except SaeError:  # it writes into the stream by no matrix alone: its dashboards have no logits
+            written = None
+        for feature in part:
+            label = labels[feature].text if feature in labels else ""
+            yield feature_document(loaded, name, feature, harvest, label=label, written=written)
 
 
 def document_json(document: Document, *, indent: int | None = None) -> str:

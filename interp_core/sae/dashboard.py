@@ -30,8 +30,8 @@ _ALIGNED = 3
 
 
 def feature_document(
-    loaded: LoadedModel, name: str, feature: int, harvest: Harvest | None = None, *, label: str = ""
-) -> Document:
+    loaded: LoadedModel, name: str, feature: int, harvest: Harvest | None = None, *, label: str = "", written: DecoderLogits | None = None
+) -> Document:  # fmt: skip
     """The dashboard of one feature. Costs an unembedding of one row, and some milliseconds of reading.
 
     Args:
@@ -40,6 +40,7 @@ def feature_document(
         feature: Which feature.
         harvest: Where its examples come from; without one there are only its logits.
         label: The user's own; the harvest's automatic one where it is empty.
+        written: What decoder rows write, this feature's too, where it was read for many at once.
 
     Raises:
         InterpError: The SAE does not fit, or lacks the feature; or the harvest is damaged.
@@ -54,7 +55,7 @@ def feature_document(
         "place": sae.config.place, "name": f"{layer}F{feature}", "feature": feature, "d_sae": sae.d_sae,
         "label": {"text": label or automatic, "by": "user" if label else "automatic"} if label or automatic else None,
         "record": _record(record) if record else None,
-        "logits": _logits(loaded, name, feature),
+        "logits": _logits(loaded, name, feature, written),
         "tables": _tables(loaded, name, feature, record),
         "examples": [_example(example) for example in record.examples] if record else [],
         "text": _text(harvest) if harvest else None,
@@ -137,13 +138,13 @@ def _histogram(record: FeatureRecord) -> Document:
     return {"counts": record.histogram[first : last + 1].tolist(), "edges": edges, "log": True}
 
 
-def _logits(loaded: LoadedModel, name: str, feature: int) -> Document | None:
+def _logits(loaded: LoadedModel, name: str, feature: int, written: DecoderLogits | None) -> Document | None:
     """None where a feature does not write into the stream by a matrix alone."""
     try:
-        found: DecoderLogits = finish(read_decoder_logits(loaded, name, [feature]))
+        found: DecoderLogits = written or finish(read_decoder_logits(loaded, name, [feature]))
     except SaeError:
         return None
-    spell = loaded.tokenizer.str_tokens
+    spell, at = loaded.tokenizer.str_tokens, int(np.flatnonzero(found.feature == feature)[0])
 
     def scores(ids: np.ndarray, values: np.ndarray) -> list[list[Any]]:
         return [
@@ -152,9 +153,9 @@ def _logits(loaded: LoadedModel, name: str, feature: int) -> Document | None:
         ]
 
     return {
-        "promoted": scores(found.promoted_ids[0], found.promoted[0]),
-        "suppressed": scores(found.suppressed_ids[0], found.suppressed[0]),
-        "histogram": {"counts": found.counts[0].tolist(), "edges": found.edges[0].tolist(), "log": False},
+        "promoted": scores(found.promoted_ids[at], found.promoted[at]),
+        "suppressed": scores(found.suppressed_ids[at], found.suppressed[at]),
+        "histogram": {"counts": found.counts[at].tolist(), "edges": found.edges[at].tolist(), "log": False},
     }
 
 
