@@ -1,6 +1,8 @@
 """The interventions: listed in the sidebar of every page that looks at a run, each with a switch."""
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -119,12 +121,33 @@ def _show_one(state: UrlState, index: int, one: Intervention, problem: str) -> N
         st.toggle(
             plain(one.label), value=one.on, key=f"do.{index}.{one.on}.{one.text}", on_change=_at(_switch, state, index)
         )
+        if one.action in ("scale", "set", "add"):
+            _show_strength(state, index, one)
         st.button(
             "", icon=":material/close:", type="tertiary", key=f"do.remove.{index}.{one.text}",
             on_click=_at(_remove, state, index), help=plain(one.text),
         )  # fmt: skip
     if problem:
         st.caption(f":red[Not applied.] {plain(problem)}")
+
+
+def _show_strength(state: UrlState, index: int, one: Intervention) -> None:
+    """Change how much of it is applied, without taking it away and writing it anew."""
+    # The ends stay where they are while the strength moves between them.
+    end = 10.0 * 2.0 ** max(0, math.ceil(math.log2(max(abs(one.factor), 1e-9) / 10)))
+    with st.popover("", icon=":material/tune:", type="tertiary", help="Strength"):
+        key = f"do.strength.{index}.{one.text}"
+        st.slider(
+            "Strength", -end, end, float(one.factor), end / 40, key=key,
+            on_change=lambda: _strengthen(state, index, float(st.session_state[key])),
+            help="Scale: a factor. Set: the value. Steer: how many of its vectors are added.",
+        )  # fmt: skip
+
+
+def _strengthen(state: UrlState, index: int, factor: float) -> None:
+    specs: tuple[Intervention, ...] = state["do"]
+    if index < len(specs):
+        change(state, (*specs[:index], replace(specs[index], factor=factor), *specs[index + 1 :]))
 
 
 def _at(act: Callable[[UrlState, int], None], state: UrlState, index: int) -> Callable[[], None]:

@@ -418,3 +418,12 @@ def test_the_form_acts_on_features_of_the_saes_that_the_model_has(visit, tiny, t
         "add sae:folder:one P2 U3 x-75.5",
     ]  # fmt: skip
     assert "set F3 of folder:one to 5" in words(app).replace("\\", "")
+
+
+def test_the_strength_of_an_intervention_is_a_slider(visit):
+    app = visit("prompt", do="scale mlp_out L1 x2")
+    slider = next(one for one in app.slider if one.label == "Strength")
+    assert slider.value == 2
+    slider.set_value(3.0).run()
+    assert any("x3" in str(one.label) for one in app.toggle)
+    assert not app.exception
