@@ -225,7 +225,11 @@ LENS: Schema = {
 }
 
 FEATURE_ORDERS = ("feature", "density", "largest", "mean", "label")
+FEATURE_STATES = ("all", "alive", "dead", "labelled")
+"""Those of `interp_core.feature_table`, which imports duckdb; a test compares."""
 BROWSER_VIEWS = ("table", "map", "near", "writes", "text")
+MAP_COLOURS = ("density", "similarity")
+_DENSITY = Field(None, number(0.0, 0.0, 1.0).parse, lambda value: f"{value:g}")
 
 FEATURES: Schema = {
     **SHARED,
@@ -233,10 +237,12 @@ FEATURES: Schema = {
     "find": Field("", decode_text, encode_text),
     "order": choice(FEATURE_ORDERS, "feature"),
     "descending": switch(False),
-    "least": Field(None, number(0.0, 0.0, 1.0).parse, lambda value: f"{value:g}"),
-    "most": Field(None, number(0.0, 0.0, 1.0).parse, lambda value: f"{value:g}"),
-    "labelled": choice(("all", "labelled", "dead"), "all"),
-    "page": whole(0, most=1_000_000),
+    "least": _DENSITY,
+    "most": _DENSITY,
+    "show": choice(FEATURE_STATES, "all"),
+    "page": whole(1, least=1, most=1_000_000),
+    "colour": choice(MAP_COLOURS, "density"),
+    "near": choice(("similar", "opposite"), "similar"),
     "token": Field("", decode_text, encode_text),
     "side": choice(("promoted", "suppressed"), "promoted"),
     "text": Field("", decode_text, encode_text),

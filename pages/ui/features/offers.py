@@ -50,7 +50,7 @@ def show(bench: Bench, browser: Browser) -> None:
             + " on one core, in the background."
         )
         st.button(
-            "Make the map", type="primary", icon=":material/map:", key="features.atlas", on_click=data.start_atlas,
+            "Make the map", type="primary", icon=":material/map:", key="browse.atlas", on_click=data.start_atlas,
             args=(bench, browser.sae),
         )  # fmt: skip
 
@@ -60,4 +60,4 @@ def _watch(job: Job) -> None:
         st.rerun(scope="app")
     fraction, note = job.progress.fraction, job.progress.note or "Waiting for its turn"
     st.progress(min(1.0, max(0.0, fraction)), text=f"Making the map: {note}. You can go on meanwhile.")
-    st.button("Stop", key="features.atlas.stop", on_click=job.cancel, icon=":material/stop:")
+    st.button("Stop", key="browse.atlas.stop", on_click=job.cancel, icon=":material/stop:")

@@ -1,7 +1,7 @@
 """Features as rows: a table in which a click selects one, and the same data to take along."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -27,6 +27,7 @@ def show(state: UrlState, browser: Browser, found: "arrow.Table", name: str, ext
     columns["your label"] = [own and words.shown(own) for own in rows["own"]]
     config: dict[str, Any] = {heading: made for heading, (_, made) in extra.items() if made is not None}
     config["feature"] = st.column_config.TextColumn(width="small", pinned=True)
+    config["your label"] = st.column_config.TextColumn(width="small")
     if browser.harvested:
         columns["automatic label"] = [own and words.shown(own) for own in rows["automatic"]]
         columns["fires on"] = [words.tokens(one) for one in rows["top_tokens"]]
@@ -43,7 +44,7 @@ def show(state: UrlState, browser: Browser, found: "arrow.Table", name: str, ext
         config["promotes"] = st.column_config.ListColumn(
             width="medium", help="Tokens whose logits its decoder row raises most."
         )
-    key = f"features.rows.{name}"
+    key = f"browse.rows.{name}"
 
     def choose() -> None:
         selection = st.session_state[key].selection
@@ -68,17 +69,17 @@ def show_downloads(name: str, table: Callable[[], pd.DataFrame], code: str) -> N
                 f"{name}.csv",
                 "text/csv",
                 on_click="ignore",
-                key=f"features.csv.{name}",
+                key=f"browse.csv.{name}",
             )
             st.download_button(
                 "Data as Parquet", lambda: table().to_parquet(None, index=False), f"{name}.parquet",
-                "application/vnd.apache.parquet", on_click="ignore", key=f"features.parquet.{name}",
+                "application/vnd.apache.parquet", on_click="ignore", key=f"browse.parquet.{name}",
             )  # fmt: skip
         st.caption("The Python that reproduces it")
         st.code(code, language="python")
 
 
-def full(browser: Browser, found: "arrow.Table", extra: dict[str, Sequence[Any]] | None = None) -> pd.DataFrame:
+def full(browser: Browser, found: "arrow.Table", extra: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """Rows to take along: the user's label and the automatic one in columns of their own."""
     made = found.to_pandas().rename(columns={"own": "label_of_user", "automatic": "label_automatic"})
     made.insert(0, "name", [browser.sae.title(feature) for feature in made["feature"]])

@@ -6,7 +6,7 @@ import math
 import streamlit as st
 
 from pages.ui.bench import Bench
-from pages.ui.features import code, controls, offers, rows
+from pages.ui.features import code, controls, offers, rows, selected
 from pages.ui.features.data import Browser
 from pages.ui.url_state import UrlState
 
@@ -36,12 +36,19 @@ def show(state: UrlState, bench: Bench, browser: Browser) -> None:
         found = browser.table.find(query, first, PAGE)
         about = hashlib.sha256(repr((browser.sae.checksum, query, first)).encode()).hexdigest()[:16]
         rows.show(state, browser, found, f"table.{about}")
-        st.pagination(n_pages, key=state.key("page"))
+        _show_pages(state, n_pages)
     else:
         st.info("No feature fits. Take a word away, or widen the density.")
+    selected.show(state, browser)
     offers.show(bench, browser)
     with st.expander("How to read this"):
         st.markdown(_HOW_TO_READ)
     rows.show_downloads(
         "features", lambda: rows.full(browser, browser.table.find(query)), code.of_table(browser, query)
     )
+
+
+def _show_pages(state: UrlState, n_pages: int) -> None:
+    # A widget of its own for each page, so that back and forward move it too.
+    key = f"browse.page.{state['page']}.{n_pages}"
+    st.pagination(n_pages, default=state["page"], key=key, on_change=lambda: state.set("page", st.session_state[key]))
