@@ -174,6 +174,54 @@ def test_processes_give_the_same_bytes_also_when_workers_are_killed(run, tmp_pat
     assert killed
 
 
+@pytest.mark.parametrize("workers", [4])
+def test_any_number_of_processes_gives_the_same_bytes(run, workers):
+    plan = HarvestPlan(context=12, shard_windows=1, rows=3)
+
+    def execute(prepared, work):
+        return run_in_processes(work, prepared.todo, workers=workers, threads=1, device="cpu")
+
+    expected = content_of(run("serial", plan=plan).folder)
+    assert content_of(run("processes", plan=plan, execute=execute).folder) == expected
+
+
+def test_a_driver_that_is_killed_with_its_workers_leaves_none_behind_and_is_gone_on_with(sae, folders, tmp_path):
+    text = tmp_path / "corpus.jsonl"
+    text.write_text("".join(json.dumps({"text": one}) + "\n" for one in TEXTS * 4))
+    out, command = tmp_path / "out", [sys.executable, "-m", "interp_core", "harvest", str(text), "--sae", SPEC.text]
+    command += [
+        "--model",
+        "folder:tiny-llama",
+        "--device",
+        "cpu",
+        "--context",
+        "12",
+        "--shard-windows",
+        "1",
+        "--rows",
+        "3",
+    ]
+
+    def run_command(out, *more, **options):
+        return subprocess.Popen([*command, "--out", str(out), *more], stderr=subprocess.DEVNULL, **options)
+
+    driver = run_command(out, "--executor", "processes", "--workers", "2", "--threads", "1")
+    shards = work_folder(out) / "shards"
+    for _ in range(3000):
+        if len(list(shards.glob("*.json"))) >= 2:
+            break
+        time.sleep(0.02)
+    children = psutil.Process(driver.pid).children(recursive=True)
+    driver.kill()
+    driver.wait()
+    assert len(list(shards.glob("*.json"))) >= 2 and not out.exists()
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert not alive
+    for folder in (out, tmp_path / "undisturbed"):
+        assert run_command(folder).wait() == 0
+    assert content_of(out) == content_of(tmp_path / "undisturbed")
+
+
 def test_ray_gives_the_same_bytes(run):
     pytest.importorskip("ray")
 
