@@ -14,7 +14,7 @@ from interp_core.memory import check_fits
 from interp_core.models import LoadedModel
 from interp_core.sae.catalogue import fetched_folder, fetched_saes
 from interp_core.sae.loading import LoadedSae, fitting_point, load_sae
-from interp_core.sae.spec import SaeConfig, SaeSpec, list_saes, local_folder, read_config
+from interp_core.sae.spec import SaeConfig, SaeSpec, checksum_of, list_saes, local_folder, read_config
 
 _HELD = 4
 """SAEs that are kept with a model: 40 MB each at 8,192 features of 576 numbers."""
@@ -28,6 +28,9 @@ def held_sae(loaded: LoadedModel, name: str) -> LoadedSae:
         MemoryLimitError: It would not fit into memory.
     """
     known = loaded.saes.pop(name, None)
+    if isinstance(known, LoadedSae) and known.checksum != checksum_of(found_folder(name)):
+        known = None  # another one was put in its place
+        loaded.edits.clear()
     if known is None:
         config = found_config(name)
         needed = 2 * 4 * config.d_in * config.d_sae  # both matrices in float32

@@ -56,7 +56,10 @@ def show(spec: ModelSpec, n_pos: int) -> None:
         end, default, step = _SLIDER[action]
         strength = st.slider(label, -end, end, default, step, key=f"form.{action}_strength", help=hint)
         st.number_input("Or exactly", value=None, key=f"form.{action}_exactly", placeholder=f"{strength:g}")
-    st.text_input("Positions", key="form.positions", placeholder=f"all {n_pos}, or such as 3,5")
+    st.text_input(
+        "Positions", key="form.positions", placeholder=f"all {n_pos}, or such as 3,5",
+        help="All: the first position too, on which most SAEs were not trained. Name positions to leave it out.",
+    )  # fmt: skip
 
 
 def made() -> Intervention:

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from interp_core.errors import SaeError
 from interp_core.hooks import forward
 from interp_core.models import load_model
+from interp_core.sae.features import held_sae
 from interp_core.sae.loading import load_sae
 from interp_core.sae.spec import CONFIG, WEIGHTS, SaeSpec, config_of, list_saes, local_folder, read_config
 from interp_core.types import ModelSpec
@@ -182,3 +183,14 @@ def test_processing_is_read_from_what_saelens_writes(tiny, saes):
     content = {"d_in": 3, "d_sae": 4, "metadata": {"hook_name": "blocks.2.hook_resid_pre"}}
     made = config_of(content, "x")
     assert (made.processing, made.place, made.architecture) == ("compatibility", "resid_pre of layer 2", "standard")
+
+
+def test_an_sae_that_is_replaced_on_disk_is_read_again(tiny, saes):
+    tiny.saes.clear()
+    write_sae(saes / "one", tiny, "topk")
+    first = held_sae(tiny, "folder:one")
+    assert held_sae(tiny, "folder:one") is first
+    shutil.rmtree(saes / "one")
+    write_sae(saes / "one", tiny, "standard")
+    assert held_sae(tiny, "folder:one").config.architecture == "standard"
+    tiny.saes.clear()
