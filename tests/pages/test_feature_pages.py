@@ -190,3 +190,18 @@ def test_without_an_sae_the_pages_say_where_to_find_one(visit, tiny_folders, mon
         app = visit(page)
         assert not app.exception
         assert "No autoencoder on this machine was trained on" in words(app), page
+
+
+def test_an_sae_on_heads_shows_where_an_example_gets_its_input_from(visit, tiny, tmp_path, monkeypatch):
+    for name in ("SAES", "HARVESTS", "LABELS"):
+        monkeypatch.setenv(f"HOOKSCOPE_{name}", str(tmp_path / name.lower()))
+    write_sae(tmp_path / "saes" / "heads", tiny, "topk", hook="blocks.1.attn.hook_z")
+    (tmp_path / "harvests").mkdir()
+    tiny.saes.clear()
+    plan = HarvestPlan(context=12, shard_windows=6, rows=3)
+    made = finish(harvest(tiny, held_sae(tiny, "folder:heads"), Texts(TEXTS), plan, tmp_path / "harvests" / "heads"))
+    tiny.saes.clear()
+    feature = str(int(made.dense("fired").argmax()))
+    app = visit("feature", prompt=PROMPT, sae="folder:heads", feature=feature, example="0")
+    assert not app.exception and not app.error
+    assert "Direct feature attribution" in words(app)

@@ -39,6 +39,7 @@ def show(state: UrlState, bench: Bench, sae: SaeBench, feature: int) -> tuple[di
     try:
         made, followed = _with_effects(state, bench, sae, made)
         made = _with_second(state, bench, sae, made)
+        made = _with_sources(state, bench, sae, made)
     except InterpError as error:
         st.error(plain(str(error)))
     picture(
@@ -130,6 +131,19 @@ def _with_second(state: UrlState, bench: Bench, sae: SaeBench, made: dict[str, A
     tokens = tuple(dict.fromkeys(window.tokens for _, window in windows_of(sae, made["feature"])))
     found = data.second_features(bench.spec, sae, made["feature"], state["second"], tokens[:_SECOND_WINDOWS])
     return with_second(made, state["second"], found)
+
+
+def _with_sources(state: UrlState, bench: Bench, sae: SaeBench, made: dict[str, Any]) -> dict[str, Any]:
+    """Where the selected example's activation comes from, for an SAE on heads."""
+    from interp_core.sae.dashboard import with_sources  # noqa: PLC0415
+
+    number = state["example"]
+    if sae.config.point != "z" or number is None or number >= len(made["examples"]):
+        return made
+    example, window = windows_of(sae, made["feature"])[number]
+    found = data.sources(bench.spec, sae, made["feature"], window.tokens, window.pos).contribution.sum(0)
+    first = window.pos - example.peak
+    return with_sources(made, number, found[first : first + len(example.tokens)])
 
 
 def _select(state: UrlState, made: dict[str, Any], value: dict[str, Any]) -> None:
