@@ -34,7 +34,8 @@ def folders(tmp_path_factory) -> Path:
     (root / "cache" / "models").symlink_to(converted)
     os.environ["HOOKSCOPE_CACHE"] = str(root / "cache")
     os.environ["HOOKSCOPE_MODELS"] = str(root / "models")
-    os.environ["HOOKSCOPE_RUNS"] = str(root / "runs")
+    for name in ("RUNS", "SAES", "HARVESTS", "LABELS"):
+        os.environ[f"HOOKSCOPE_{name}"] = str(root / name.lower())
     os.environ["HOOKSCOPE_CONFIG"] = str(root / "settings.json")
     os.environ["HF_HOME"] = str(root / "hub")
     return root
