@@ -5,14 +5,17 @@ DuckDB answers; it is told to touch no file and no network before the first ques
 
 import re
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import duckdb
 import numpy as np
 import pyarrow as arrow
 from jaxtyping import Int
+
+if TYPE_CHECKING:
+    import duckdb
 
 FeatureOrder = Literal["feature", "density", "largest", "mean", "label"]
 FEATURE_ORDERS: tuple[FeatureOrder, ...] = get_args(FeatureOrder)
@@ -76,10 +79,14 @@ class FeatureTable:
             harvested: As `Harvest.table` gives it.
             atlas: As `Atlas.table` holds it.
         """
+        # Here, not above: a table that outlives its module would keep DuckDB to the end of Python, which then reports leaks.
+        import duckdb  # noqa: PLC0415
+
         self.d_sae = d_sae
         self._lock = threading.Lock()
         self._labels: dict[int, str] = {}
-        self._database = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": MEMORY})
+        self._held = [duckdb.connect(":memory:", config={"threads": 1, "memory_limit": MEMORY})]
+        weakref.finalize(self, _close, self._held)
         tables = {"harvested": (harvested, _HARVESTED), "atlas": (atlas, _ATLAS)}
         for name, (table, schema) in tables.items():
             known = schema.empty_table() if table is None else table.select(schema.names).cast(schema)
@@ -94,6 +101,10 @@ class FeatureTable:
             "lock_configuration = true",
         ):
             self._database.execute(f"set {setting}")
+
+    @property
+    def _database(self) -> "duckdb.DuckDBPyConnection":
+        return self._held[0]
 
     def set_labels(self, labels: Mapping[int, str]) -> None:
         """Use these labels of the user's from now on. Costs nothing where they are the same."""
@@ -161,3 +172,9 @@ def _where(query: FeatureQuery) -> tuple[str, list[Any]]:
             parts.append(f"density {sign} ?")
             values.append(bound)
     return " and ".join(parts), values
+
+
+def _close(held: "list[duckdb.DuckDBPyConnection]") -> None:
+    """At the latest when Python begins to end."""
+    while held:
+        held.pop().close()

@@ -75,7 +75,7 @@ def feature_map(view: FeatureMapView, dark: bool = False) -> go.Figure:
     for note in view.notes:
         text = note.text if len(note.text) <= _SHOWN else note.text[: _SHOWN - 1] + "…"
         figure.add_annotation(
-            x=note.x, y=note.y, text=_escaped(text), showarrow=False, bgcolor=palette.paper, opacity=0.88, borderpad=2,
+            x=note.x, y=note.y, text=_escaped(text), showarrow=False, bgcolor=palette.paper, opacity=0.88, borderpad=2, yshift=16,
             font={"color": palette.ink, "size": 12}, captureevents=False,
         )  # fmt: skip
     _lay_out(figure, view, palette)
@@ -117,10 +117,12 @@ def _points(
     view: FeatureMapView, which: np.ndarray, bright: bool, palette: Palette, colour: np.ndarray | None
 ) -> go.Scattergl:
     chosen = np.flatnonzero(which)
+    found = bright and view.found is not None
+    # Near 0 a signed colour is that of the paper: there an outline shows that a point is there at all.
+    outline = palette.ink if found else palette.border if view.signed else palette.paper
     marker: dict = {
-        "size": _size(len(view.x)) + (2 if bright and view.found is not None else 0),
-        "line": {"width": 0.5, "color": palette.paper},
-    }
+        "size": _size(len(view.x)) + (3 if found else 0), "line": {"width": 1 if found else 0.5, "color": outline},
+    }  # fmt: skip
     if colour is None:
         marker["color"] = palette.muted
     else:
@@ -133,7 +135,7 @@ def _points(
         marker |= {
             "color": colour[chosen], "cmin": low, "cmax": high,
             "colorscale": [[step / (len(stops) - 1), stop] for step, stop in enumerate(stops)],
-            "colorbar": {"title": {"text": view.colour_label, "side": "right"}, "thickness": 12, "outlinewidth": 0},
+            "colorbar": {"title": {"text": view.colour_label, "side": "top"}, "thickness": 12, "outlinewidth": 0},
             "showscale": bright,
         }  # fmt: skip
     opacity = 0.85 if bright else _FADED

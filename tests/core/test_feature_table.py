@@ -2,7 +2,6 @@
 
 import time
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as arrow
@@ -177,6 +176,8 @@ def test_rows_come_in_the_order_in_which_they_are_asked_for():
     ],
 )  # fmt: skip
 def test_the_database_reaches_no_file_and_no_variable_and_stays_locked(sql):
+    import duckdb  # noqa: PLC0415  held by a module of pytest's, DuckDB reports leaks in the end
+
     outside = arrow.table({"x": [1]})
     assert len(outside) == 1
     with pytest.raises(duckdb.Error):

@@ -19,7 +19,7 @@ def fresh_caches(tiny_folders):
 def visit(tiny_folders) -> Callable[..., AppTest]:
     """Open a page as a link would: `visit("prompt", layer="1")`; the model is tiny unless the link says otherwise."""
 
-    def open_link(page: str, **link: str | list[str]) -> AppTest:
+    def open_link(page: str, /, **link: str | list[str]) -> AppTest:
         app = AppTest.from_file(APP, default_timeout=60)
         for name, value in {"model": "folder:tiny-llama", **link}.items():
             app.query_params[name] = value

@@ -38,7 +38,7 @@ def show(state: UrlState, browser: Browser, *, ordered: bool) -> "FeatureQuery":
         if browser.harvested:
             for name, label in (("least", "Density from"), ("most", "to")):
                 st.number_input(
-                    label, 0.0, 1.0, key=state.key(name), value=None, step=1e-6, format="%g", width=150,
+                    label, 0.0, 1.0, key=state.key(name), value=None, step=0.001, format="%g", width=150,
                     help=_DENSITY_HELP, on_change=_begin, args=(state,),
                 )  # fmt: skip
         states = [name for name in schemas.FEATURE_STATES if browser.harvested or name in ("all", "labelled")]

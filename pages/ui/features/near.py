@@ -32,7 +32,7 @@ def show(state: UrlState, bench: Bench, browser: Browser) -> None:
     nearest = found.nearest(_SHOWN, opposite=state["near"] == "opposite")
     scale = 1 / sae.config.d_in**0.5
     st.caption(
-        f"{_SIDES[state['near']]} to {sae.title(feature)} of {sae.config.d_sae:,} features. By chance: about ±{scale:.3f}. Click a row "
+        f"{_SIDES[state['near']]} to {sae.title(feature)} of {sae.config.d_sae:,} features. Two random directions: about ±{scale:.3f}. Click a row "
         "to look for the neighbours of that feature."
     )
     rows.show(
