@@ -18,6 +18,15 @@ from hookscope.attention import (
     similar_heads,
 )
 from hookscope.changes import ablate_each, compare, patch, patch_paths, sweep_pairs
+from hookscope.feature_files import open_dashboards, write_features
+from hookscope.features import (
+    feature_activations,
+    feature_document,
+    remove_features,
+    show_dashboard,
+    show_feature,
+    show_features_on,
+)
 from hookscope.lens import (
     head_writes,
     logit_attribution,
@@ -47,19 +56,26 @@ __all__ = [
     "SweepPlan",
     "ablate_each",
     "compare",
+    "feature_activations",
+    "feature_document",
     "head_scores",
     "head_writes",
     "intervene",
     "load",
     "logit_attribution",
     "logit_lens",
+    "open_dashboards",
     "open_run",
     "patch",
     "patch_paths",
     "query_key",
+    "remove_features",
     "residual_stream",
     "search_heads",
     "show_attention",
+    "show_dashboard",
+    "show_feature",
+    "show_features_on",
     "show_generated",
     "show_head_writes",
     "show_heads",
@@ -70,4 +86,5 @@ __all__ = [
     "show_values",
     "similar_heads",
     "sweep_pairs",
+    "write_features",
 ]

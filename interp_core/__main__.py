@@ -1,5 +1,6 @@
 """The command line: `fetch` gets the default model, `attention` saves that of many prompts, `train-saes` trains SAEs,
-`harvest` computes what the dashboards of their features need, and `atlas` makes the map of their features.
+`harvest` computes what the dashboards of their features need, `export` writes these as files, and `atlas` makes the map of
+their features.
 """
 
 import argparse
@@ -15,6 +16,7 @@ _COMMANDS = {
         "interp_core.harvest.command",
         "compute what the dashboards of all features of an SAE need; goes on where it was stopped",
     ),
+    "export": ("hookscope.export_command", "write dashboards of features as pages, as JSON, or for Neuronpedia"),
     "atlas": ("interp_core.sae.atlas_command", "make the map of an SAE's features and read what each writes, once"),
     "attention": ("interp_core.attention_command", "save the attention of every prompt of a file"),
     "train-saes": (
@@ -22,7 +24,8 @@ _COMMANDS = {
         "train sparse autoencoders; goes on where it was stopped",
     ),
 }
-"""Modules with `add_arguments` and `run_command`. Only the one that is called for is imported: torch takes seconds."""
+"""Modules with `add_arguments` and `run_command`. Only the one that is called for is imported: torch takes seconds.
+`export` also draws, so it stands above `interp_core`, which knows no more of it than this name."""
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO
+from io import BufferedIOBase
+from typing import Any
 
 from interp_core.errors import ExchangeError, SaeError
 from interp_core.exchange.plain_json import values_in
@@ -43,7 +44,7 @@ def document_json(document: Document, *, indent: int | None = None) -> str:
     return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=indent)
 
 
-def write_documents(documents: Iterable[Document], file: BinaryIO) -> int:
+def write_documents(documents: Iterable[Document], file: BufferedIOBase) -> int:
     """Write an array of dashboards, one on each line; returns how many. Holds one at a time."""
     count = 0
     for document in documents:
@@ -53,7 +54,7 @@ def write_documents(documents: Iterable[Document], file: BinaryIO) -> int:
     return count
 
 
-def read_documents(file: BinaryIO, what: str = "The file") -> Iterator[Document]:
+def read_documents(file: BufferedIOBase, what: str = "The file") -> Iterator[Document]:
     """The dashboards that a file of ours holds, one at a time. What is in them is left to `interp_views.feature_document`.
 
     Raises:

@@ -61,7 +61,9 @@ def _list(row: Row, name: str) -> list[Any]:
     return values or []
 
 
-def _checked(value: Any, name: str) -> Any:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST):
+def _checked(value: Any, name: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
         raise TypeError(f"{name} holds {str(value)[:40]!r}, which is no number")
-    return value
+    return float(value)

@@ -9,8 +9,9 @@ import re
 import sqlite3
 import tempfile
 from collections.abc import Collection, Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from interp_core.errors import ExchangeError
 from interp_core.exchange.neuronpedia_columns import Row, index_of
@@ -23,7 +24,7 @@ _BATCH = 1000
 
 
 def read_export(
-    source: Path | BinaryIO,
+    source: Path | BufferedIOBase,
     what: str,
     features: Collection[int] | None = None,
     most_bytes: int = MOST_UNPACKED,

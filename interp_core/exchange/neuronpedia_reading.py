@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from interp_core.errors import ExchangeError
 from interp_core.exchange.neuronpedia_columns import Row, index_of, number_of, numbers_of, text_of, texts_of
-from interp_core.exchange.neuronpedia_rows import AUTOMATIC, HUMAN, TOP
+from interp_core.exchange.neuronpedia_rows import HUMAN, TOP
 from interp_core.hook_points import canonical_name
 from interp_core.sae.dashboard import FORMAT, VERSION
 
@@ -166,7 +166,7 @@ def _label(rows: Sequence[Row]) -> Row | None:
         return None
     written = [row for row in rows if text_of(row, "typeName") == HUMAN]
     row = (written or rows)[0]
-    author = (
+    author = text_of(row, "explanationModelName") or text_of(row, "typeName").removeprefix(HUMAN)
         text_of(row, "explanationModelName")
         or text_of(row, "typeName")
         or text_of(row, "notes").removeprefix(AUTOMATIC)

@@ -13,9 +13,10 @@ import tempfile
 import zipfile
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from io import BufferedIOBase
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from interp_core.errors import DiskError, ExchangeError
 from interp_core.exchange.documents import dashboards
@@ -105,7 +106,7 @@ def _written(root: Path, batch: int, documents: Iterable[Document], first: Docum
     """Write one batch, and give each of its documents back once it is written. A table without a row gets no file."""
     names = names_of(first)
     with ExitStack() as stack:
-        files: dict[str, BinaryIO] = {}
+        files: dict[str, BufferedIOBase] = {}
         for document in documents:
             if names_of(document) != names or document["sae_sha256"] != first["sae_sha256"]:
                 raise ExchangeError(

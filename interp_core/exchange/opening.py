@@ -3,8 +3,9 @@
 import io
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from interp_core.errors import ExchangeError
 from interp_core.exchange.documents import check_document
@@ -43,7 +44,9 @@ def open_dashboards(
         return
     with ExitStack() as stack:
         try:
-            file: BinaryIO = stack.enter_context(source.open("rb") if isinstance(source, Path) else io.BytesIO(source))
+            file: BufferedIOBase = stack.enter_context(
+                source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
+            )
             begins = file.read(64).lstrip()
             file.seek(0)
         except OSError as error:

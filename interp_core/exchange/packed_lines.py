@@ -8,8 +8,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from interp_core.errors import ExchangeError
 
@@ -19,22 +19,22 @@ MOST_LINE = 16_000_000
 _MOST_FILES = 20_000
 _RATIO, _SMALL = 200, 64_000_000
 """Exports shrink to a tenth. What shrinks to less than 1/200 was made to, unless it is small anyway."""
+_MOST_BLANK = 1000
 _ENCRYPTED = 0x1
 
 
 class Packed:
     """A folder, or a zip of it, and how much of it may still be read."""
 
-    def __init__(self, source: Path | BinaryIO, what: str, most_bytes: int = MOST_UNPACKED) -> None:
+    def __init__(self, source: Path | BufferedIOBase, what: str, most_bytes: int = MOST_UNPACKED) -> None:
         """Look at the names.
 
         Raises:
             ExchangeError: It is no zip that can be read, names files outside itself, or has too many.
         """
-        self._what, self._left, self._most = what, most_bytes, most_bytes
+        self._what, self._read = what, 0
         self._folder = source if isinstance(source, Path) and source.is_dir() else None
         self._archive = None
-        self._read = 0
         if self._folder is None:
             try:
                 self._archive = zipfile.ZipFile(source)
@@ -44,6 +44,7 @@ class Packed:
         else:
             files = [path for path in self._folder.rglob("*.jsonl*") if path.is_file() and not path.is_symlink()]
             self.sizes = {path.relative_to(self._folder).as_posix(): path.stat().st_size for path in files}
+        self._most = min(most_bytes, max(_SMALL, _RATIO * sum(self.sizes.values())))
         self._check_names()
 
     def lines(self, name: str) -> Iterator[bytes]:
@@ -55,16 +56,20 @@ class Packed:
         if name not in self.sizes:
             return
         try:
+            blank = 0
             with self._opened(name) as file:
                 while line := file.readline(MOST_LINE + 1):
                     self._count(name, len(line))
+                    blank += not line.strip()
+                    if blank > _MOST_BLANK:
+                        raise ExchangeError(f"{name} in {self._what} is mostly empty lines. Get it again.")
                     if line.strip():
                         yield line
         except (zipfile.BadZipFile, EOFError, OSError, zlib.error, NotImplementedError, RuntimeError) as error:
             raise ExchangeError(f"{name} in {self._what} is damaged or encrypted ({error}). Get it again.") from error
 
     @contextmanager
-    def _opened(self, name: str) -> Iterator[BinaryIO]:
+    def _opened(self, name: str) -> Iterator[BufferedIOBase]:
         raw = (self._folder / name).open("rb") if self._folder else self._archive.open(name)  # type: ignore[union-attr]
         with raw:
             if name.endswith(".gz"):
@@ -74,15 +79,12 @@ class Packed:
                 yield raw  # type: ignore[misc]
 
     def _count(self, name: str, count: int) -> None:
-        self._left -= count
-        read = self._most - self._left
         if count > MOST_LINE:
             raise ExchangeError(f"{name} in {self._what} has a line of more than {MOST_LINE:,} bytes, which is no row.")
-        packed = max(1, sum(self.sizes.values()))
-        if self._left < 0 or (read > _SMALL and read > _RATIO * packed):
+        self._read += count
+        if self._read > self._most:
             raise ExchangeError(
-                f"{self._what} unpacks to more than {min(self._most, max(_SMALL, _RATIO * packed)):,} bytes, which is more than is "
-                "read. Take fewer features."
+                f"{self._what} unpacks to more than {self._most:,} bytes, which is more than is read. Take fewer features."
             )
 
     def _check_names(self) -> None:

@@ -4,7 +4,8 @@ import codecs
 import json
 import math
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NoReturn
+from io import BufferedIOBase
+from typing import Any, NoReturn
 
 from interp_core.errors import ExchangeError
 
@@ -14,7 +15,7 @@ _CHUNK = 1 << 20
 _SPACE = " \t\r\n"
 
 
-def values_in(file: BinaryIO, what: str) -> Iterator[Any]:
+def values_in(file: BufferedIOBase, what: str) -> Iterator[Any]:
     """The items of an array, read one after another, or the one other value that a file holds.
 
     Args:
@@ -31,6 +32,8 @@ def values_in(file: BinaryIO, what: str) -> Iterator[Any]:
         return
     text.skip()
     if text.peek() == "]":
+        text.skip()
+        text.expect_end()
         return
     while True:
         yield text.value()
@@ -64,7 +67,7 @@ class _NotFiniteError(Exception):
 class _Text:
     """The part of a text that has been read and not yet used."""
 
-    def __init__(self, file: BinaryIO, what: str) -> None:
+    def __init__(self, file: BufferedIOBase, what: str) -> None:
         self._reader = codecs.getreader("utf-8-sig")(file)
         self._what = what
         self._text = ""
