@@ -8,14 +8,11 @@ import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pyarrow as arrow
 from jaxtyping import Int
-
-if TYPE_CHECKING:
-    import duckdb
 
 FeatureOrder = Literal["feature", "density", "largest", "mean", "label"]
 FEATURE_ORDERS: tuple[FeatureOrder, ...] = get_args(FeatureOrder)
@@ -103,7 +100,7 @@ class FeatureTable:
             self._database.execute(f"set {setting}")
 
     @property
-    def _database(self) -> "duckdb.DuckDBPyConnection":
+    def _database(self) -> Any:
         return self._held[0]
 
     def set_labels(self, labels: Mapping[int, str]) -> None:
@@ -174,7 +171,7 @@ def _where(query: FeatureQuery) -> tuple[str, list[Any]]:
     return " and ".join(parts), values
 
 
-def _close(held: "list[duckdb.DuckDBPyConnection]") -> None:
+def _close(held: list[Any]) -> None:
     """At the latest when Python begins to end."""
     while held:
         held.pop().close()
