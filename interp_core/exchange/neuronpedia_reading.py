@@ -167,10 +167,6 @@ def _label(rows: Sequence[Row]) -> Row | None:
     written = [row for row in rows if text_of(row, "typeName") == HUMAN]
     row = (written or rows)[0]
     author = text_of(row, "explanationModelName") or text_of(row, "typeName").removeprefix(HUMAN)
-        text_of(row, "explanationModelName")
-        or text_of(row, "typeName")
-        or text_of(row, "notes").removeprefix(AUTOMATIC)
-    )
     return {"text": text_of(row, "description"), "by": "user" if written else "automatic", "author": author[:80]}
 
 
