@@ -1,5 +1,6 @@
 """A flat map of all features of an SAE: each a point, coloured by how often it fires or by its similarity to one of them."""
 
+import functools
 import html
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -173,4 +174,9 @@ def _size(n: int) -> int:
 
 def _escaped(text: str) -> str:
     """Text that Plotly, which knows some HTML, shows as it is; what cannot be seen is named, spaces stay."""
-    return html.escape("".join(char if char == " " else visible(char) for char in text), quote=False)
+    return html.escape("".join(map(_spelled, text)), quote=False)
+
+
+@functools.lru_cache(maxsize=4096)  # a map of 100,000 features spells millions of characters, mostly the same few
+def _spelled(char: str) -> str:
+    return char if char == " " else visible(char)
