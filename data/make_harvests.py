@@ -15,7 +15,7 @@ from interp_core.sae_training.sources import SOURCES, documents
 from interp_core.settings import cache_folder
 
 DATA = Path(__file__).parent
-FREE = {"speeches": 320, "novel": 110, "almanac": 160, "bible": 110}
+FREE = {"speeches": 150, "novel": 55, "almanac": 75, "bible": 55}
 """Pieces taken of each source whose text is in the public domain."""
 CHARACTERS = 1000
 

@@ -22,6 +22,7 @@ from interp_core.errors import SaeError
 from interp_core.hook_points import canonical_name, point_named
 from interp_core.hooks import Hook, forward, resid_mid_hooks
 from interp_core.models import LoadedModel
+from interp_core.partial import RecordedRun, final_logits, record_run, run_layer
 from interp_core.types import Progress
 
 
@@ -85,7 +86,7 @@ def measure_quality(
     norm_limit: float | None = None,
     rows: int = 4,
 ) -> Generator[Progress, None, SaeQuality]:
-    """Measure an SAE on windows of tokens. Costs five forward passes over them, three without a norm limit.
+    """Measure an SAE on windows of tokens. Costs a forward pass over them, and four from the SAE's place on; two without a norm limit.
 
     Args:
         loaded: The model, with the weight processing that the SAE was trained on.
@@ -93,7 +94,7 @@ def measure_quality(
         hook: Name of the hook point, long or short.
         windows: Token ids, BOS included where the SAE was trained with it.
         norm_limit: Positions with a greater norm are left out.
-        rows: Windows of one pass; their logits are held at once.
+        rows: Windows of one pass, where it has to be run as a whole; their logits are held at once.
 
     Raises:
         SaeError: Every position is left out.
@@ -103,6 +104,8 @@ def measure_quality(
     name = point_named(loaded.hook_points, short).hook(layer)
     everywhere, ce = _Sums(), 0.0
     kept = everywhere if norm_limit is None else _Sums()
+    # What can be run again from a layer on is run window by window, the ways to replace it beside one another.
+    rows = rows if _layer_entered(loaded, name) is None else 1
     for start in range(0, len(windows), rows):
         tokens = windows[start : start + rows].to(loaded.device)
         ce += _add(loaded, sae, name, tokens, {None: everywhere, norm_limit: kept})
@@ -121,18 +124,49 @@ def _add(
     choices: "dict[float | None, _Sums]",
 ) -> float:
     """Count some windows for each norm limit, and return the model's own loss on them, summed."""
-    original = forward(loaded.model, tokens, keep=[name])
-    x = original.kept[name]
+    entered, recorded = _layer_entered(loaded, name), None
+    if entered is None:
+        original = forward(loaded.model, tokens, keep=[name])
+        x, as_is = original.kept[name], _loss(original.output, tokens)
+    else:
+        recorded = record_run(loaded.model, tokens, keep=[name])
+        x, as_is = recorded.kept[name], _loss(recorded.logits[None], tokens)
     acts = sae.encode(x)
     made = sae.decode(acts).to(x.dtype).reshape(x.shape)  # some SAEs flatten the heads that they read
     norms = x.flatten(2).float().norm(dim=-1)
+    replacements, goes_to = [], []
     for limit, sums in choices.items():
         chosen = norms <= (math.inf if limit is None else limit)
         sums.count(x[chosen], made[chosen], acts[chosen])
         for values, losses in ((made, sums.ce_with_sae), (torch.zeros_like(x), sums.ce_zero)):
-            replacement = torch.where(chosen.reshape(*chosen.shape, *[1] * (x.ndim - 2)), values, x)
-            losses.append(_loss(forward(loaded.model, tokens, [_Replacement(name, replacement)]).output, tokens))
-    return _loss(original.output, tokens)
+            replacements.append(torch.where(chosen.reshape(*chosen.shape, *[1] * (x.ndim - 2)), values, x))
+            goes_to.append(losses)
+    if entered is None or recorded is None:
+        changed = [
+            _loss(forward(loaded.model, tokens, [_Replacement(name, one)]).output, tokens) for one in replacements
+        ]
+    else:
+        changed = _losses_from(recorded, entered, torch.cat(replacements), tokens)
+    for losses, loss in zip(goes_to, changed, strict=True):
+        losses.append(loss)
+    return as_is
+
+
+def _layer_entered(loaded: LoadedModel, name: str) -> int | None:
+    """The layer that the hook point's values enter as they are, from which alone a pass has to be run again; else None."""
+    short, layer = canonical_name(name)
+    if layer is None or short not in ("resid_pre", "resid_post"):
+        return None
+    return layer + 1 if short == "resid_post" else layer
+
+
+def _losses_from(
+    recorded: RecordedRun, layer: int, resid: Float[Tensor, "row pos d_model"], tokens: Int[Tensor, "1 pos"]
+) -> list[float]:
+    """Loss of each row, whose residual stream enters a layer; summed over the predicted tokens."""
+    for at in range(layer, len(recorded.calls)):
+        resid = run_layer(recorded, at, resid, 0)
+    return [_loss(final_logits(recorded, row, 0)[None], tokens) for row in resid]
 
 
 class _Sums:
