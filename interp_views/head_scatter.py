@@ -35,8 +35,9 @@ def head_scatter(
         marker={"size": 18, "color": "rgba(0,0,0,0)", "line": {"width": 2, "color": palette.selected}},
     )  # fmt: skip
     colours = [[step / (len(palette.attention) - 1), colour] for step, colour in enumerate(palette.attention)]
+    # A list: the browser gives a row of a two-dimensional array back as a dictionary.
     points = go.Scatter(
-        x=place[:, 0], y=place[:, 1], mode="markers", text=names, customdata=np.arange(len(place))[:, None],
+        x=place[:, 0], y=place[:, 1], mode="markers", text=names, customdata=[[index] for index in range(len(place))],
         hovertemplate="%{text}, similarity %{marker.color:.3f}<extra></extra>",
         marker={
             "size": 9, "color": similarity, "cmin": 0, "cmax": 1, "colorscale": colours,
