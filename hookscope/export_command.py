@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tqdm import tqdm
@@ -43,5 +43,5 @@ def run_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def _watched(documents: Iterable[Document], total: int) -> Iterable[Document]:
-    return tqdm(documents, total=total, unit="feature", file=sys.stderr)
+def _watched(documents: Iterable[Document], total: int) -> Iterator[Document]:
+    yield from tqdm(documents, total=total, unit="feature", file=sys.stderr, mininterval=1)
