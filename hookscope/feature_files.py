@@ -18,7 +18,7 @@ from interp_core.models import LoadedModel
 from interp_core.sae.dashboard import Document
 from interp_core.sae.features import found_config
 from interp_views.feature_document import feature_view
-from interp_views.feature_pages import write_feature_set
+from interp_views.feature_pages import feature_page, write_feature_set
 
 FileKind = Literal["html", "json", "neuronpedia"]
 FILE_KINDS: tuple[FileKind, ...] = get_args(FileKind)
@@ -40,7 +40,8 @@ def write_features(
         model: The model.
         sae: The SAE.
         features: Numbers, or a text such as `"1,5-9"` or `"all"`.
-        path: For `html` a zip of pages with an index; for `json` one file; for `neuronpedia` a new folder, or a zip.
+        path: For `html` a .zip of pages with an index, or a .html of one feature; for `json` one file; for `neuronpedia` a new
+            folder, or a .zip.
         kind: What to write.
         harvest: Where examples come from.
         watch: Is given the dashboards and how many there will be, and gives them on: a progress bar.
@@ -63,6 +64,10 @@ def write_features(
         return finish(write_neuronpedia(documents, len(chosen), path, model))
     if kind == "json":
         return _made_whole(path, lambda file: write_documents(documents, file))
+    if path.suffix == ".html" and len(chosen) == 1:
+        return _made_whole(path, lambda file: file.write(feature_page(feature_view(*documents)).encode()))
+    if path.suffix != ".zip":
+        raise ExchangeError(f"Pages of {len(chosen):,} features go into one zip. Let {path.name} end in .zip.")
     title = f"{len(chosen):,} features of {sae}, {model.card.name}"
     return _made_whole(path, lambda file: write_feature_set(file, map(feature_view, documents), title))
 
