@@ -3,8 +3,11 @@
 import sys
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
+LARGEST = 250_000
+"""Bytes; the README's pictures stay under 300 kB each."""
 FOLDER = Path(__file__).parent / "pictures"
 INDUCTION = "prompt=The+small+brown+fox+crossed+the+frozen+river.+The+small+brown+fox+crossed+the+frozen"
 FEATURE = 4032
@@ -54,8 +57,17 @@ def main(address: str, *names: str) -> None:
             page.set_viewport_size({"width": 1440, "height": min(int(height), 1700)})
             page.wait_for_timeout(800)
             page.screenshot(path=FOLDER / f"{name}.png")
+            _shrink(FOLDER / f"{name}.png")
             page.close()
         browser.close()
+
+
+def _shrink(path: Path) -> None:
+    """Few colours will do for a picture that would be too large."""
+    if path.stat().st_size > LARGEST:
+        with Image.open(path) as picture:
+            few = picture.convert("RGB").quantize(256)
+        few.save(path, optimize=True)
 
 
 if __name__ == "__main__":
