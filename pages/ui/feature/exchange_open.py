@@ -33,23 +33,31 @@ def show(sae: SaeBench) -> None:
     if file is None:
         st.session_state.pop(_READ, None)
         return
+    place = st.container()
     try:
-        found = _read(file)
-        document = _chosen(found)
+        document = _chosen(_read(file))
         view = feature_view(document)
-        facts = (("file", file.name[:80]), ("made by", _maker(document)), *view.facts)
-        payload = feature_dashboard_payload(replace(view, facts=facts, about=f"{file.file_id}.{view.index}"))
+        facts = (("file", file.name[:80]), ("form", _form(document)), *view.facts)
+        # Features beside it are of its own SAE, which is not on the bench: there is nowhere to go.
+        tables = tuple(replace(table, kind="") for table in view.tables)
+        view = replace(view, facts=facts, tables=tables, about=f"{file.file_id}.{view.index}")
+        payload = feature_dashboard_payload(view)
     except (InterpError, ValueError) as error:
         st.error(plain(str(error)))
         return
-    st.subheader(f"From {plain(file.name[:80])}", anchor=False)
-    same = document.get("sae_sha256") == sae.checksum
-    st.caption(
-        "It is of the SAE on the bench."
-        if same
-        else "It is of another SAE than the one on the bench, or does not say of which."
-    )
+    place.subheader(f"From {plain(file.name[:80])}", anchor=False)
+    place.caption(_whose(document.get("sae_sha256"), sae))
     picture("feature_dashboard", payload, key="feature.file.dashboard", events={})
+
+
+def _whose(checksum: Any, sae: SaeBench) -> str:
+    if not checksum:
+        return "It does not say of exactly which SAE it is."
+    return (
+        "It is of the SAE on the bench."
+        if checksum == sae.checksum
+        else "It is of another SAE than the one on the bench."
+    )
 
 
 def _read(file: Any) -> list[bytes]:
@@ -84,8 +92,8 @@ def _chosen(found: list[bytes]) -> dict[str, Any]:
     return documents[place or 0]
 
 
-def _maker(document: dict[str, Any]) -> str:
-    made = "Neuronpedia" if document.get("origin") == "Neuronpedia" else "Hookscope"
+def _form(document: dict[str, Any]) -> str:
+    form = "Neuronpedia's" if document.get("origin") == "Neuronpedia" else "Hookscope's"
     label = document.get("label")
     author = label.get("author") if isinstance(label, dict) else None
-    return f"{made}, label by {author[:80]}" if isinstance(author, str) and author else made
+    return f"{form}, label by {author[:80]}" if isinstance(author, str) and author else form
