@@ -22,7 +22,7 @@ def folder(tiny, tmp_path_factory):
     """Two SAEs and a harvest of the first."""
     root = tmp_path_factory.mktemp("features")
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("SAES", "HARVESTS", "LABELS"):
+        for name in ("SAES", "HARVESTS", "LABELS", "CACHE"):  # a cache of its own: what was measured is kept there
             patch.setenv(f"HOOKSCOPE_{name}", str(root / name.lower()))
         write_sae(root / "saes" / "one", tiny, "topk")
         write_sae(root / "saes" / "two", tiny, "standard", hook="blocks.0.hook_resid_post")
