@@ -39,7 +39,8 @@ class Packed:
             try:
                 self._archive = zipfile.ZipFile(source)
                 self.sizes = {one.filename: one.compress_size for one in self._archive.infolist() if not one.is_dir()}
-            except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
+            # A RuntimeError: packed in a way that Python does not know.
+            except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError) as error:
                 raise ExchangeError(f"{what} is no zip that can be read ({error}). Zip the folder again.") from error
         else:
             files = [path for path in self._folder.rglob("*.jsonl*") if path.is_file() and not path.is_symlink()]
@@ -65,7 +66,7 @@ class Packed:
                         raise ExchangeError(f"{name} in {self._what} is mostly empty lines. Get it again.")
                     if line.strip():
                         yield line
-        except (zipfile.BadZipFile, EOFError, OSError, zlib.error, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, EOFError, OSError, zlib.error, RuntimeError) as error:
             raise ExchangeError(f"{name} in {self._what} is damaged or encrypted ({error}). Get it again.") from error
 
     @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -61,6 +61,11 @@ class LoadedSae:
     def flat(self, activation: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """An activation without the head axis that the SAE does not know."""
         return activation.flatten(-2) if self.point.axes == "pos head" else activation
+
+    def usual(self, activation: Float[Tensor, "batch pos *inner"]) -> Bool[Tensor, "batch pos"]:
+        """Which positions are not beyond the norm up to which it was trained; all, where it names none."""
+        norms, limit = self.flat(activation).float().norm(dim=-1), self.config.norm_limit
+        return torch.ones_like(norms, dtype=torch.bool) if limit is None else norms <= limit
 
     @property
     def decoder(self) -> Float[Tensor, "d_sae d_out"]:

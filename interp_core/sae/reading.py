@@ -54,18 +54,27 @@ def read_features(loaded: LoadedModel, run: Run, name: str) -> FeatureReading:
         InterpError: The SAE or an intervention does not fit.
         MemoryLimitError: The pass, or all activations at once, would not fit.
     """
+    sae, activation = watch_point(loaded, run, name)
+    acts = encode_prompt(loaded, sae, activation).activations
+    pos, feature = (index.cpu() for index in acts.nonzero(as_tuple=True))
+    values = acts.cpu()[pos, feature].numpy()
+    return FeatureReading(name, len(run.tokens), sae.d_sae, pos.numpy(), feature.numpy(), values)
+
+
+def watch_point(loaded: LoadedModel, run: Run, name: str) -> tuple[LoadedSae, Float[Tensor, "1 pos *inner"]]:
+    """An SAE, and what it reads on a run. Costs a forward pass up to its hook point.
+
+    Raises:
+        InterpError: The SAE or an intervention does not fit.
+        MemoryLimitError: The pass would not fit.
+    """
     sae = held_sae(loaded, name)
     check_plain_point(sae, name)
     loaded.check_run(len(run.tokens))
     kept: list[Tensor] = []
-    edits = edits_of(loaded, run)
-    watch(
-        loaded.model, loaded.tokens(run.tokens), edits, {sae.hook: lambda activation: kept.append(activation.clone())}
-    )
-    acts = encode_prompt(loaded, sae, kept[0]).activations
-    pos, feature = (index.cpu() for index in acts.nonzero(as_tuple=True))
-    values = acts.cpu()[pos, feature].numpy()
-    return FeatureReading(name, len(run.tokens), sae.d_sae, pos.numpy(), feature.numpy(), values)
+    look = {sae.hook: lambda activation: kept.append(activation.clone())}
+    watch(loaded.model, loaded.tokens(run.tokens), edits_of(loaded, run), look)
+    return sae, kept[0]
 
 
 @torch.no_grad()

@@ -13,8 +13,7 @@ from interp_core.harvest.records import Correlated
 from interp_core.hooks import watch
 from interp_core.models import LoadedModel
 from interp_core.sae.features import check_features, held_sae
-from interp_core.sae.loading import LoadedSae
-from interp_core.sae.reading import check_plain_point
+from interp_core.sae.reading import check_plain_point, encode_prompt
 from interp_core.types import Progress
 
 
@@ -40,9 +39,9 @@ def correlate_with(
     looks = {sae.hook: lambda x, hook=sae.hook: kept.update({hook: x.clone()}) for sae in (one, two)}
     for index, window in enumerate(windows):
         watch(loaded.model, loaded.tokens(window), (), looks)
-        usual = torch.stack([_usual(sae, kept[sae.hook]) for sae in (one, two)]).all(0)
-        x = _dense(one, kept[one.hook])[:, feature][usual].cpu()
-        y = _dense(two, kept[two.hook])[usual].cpu()
+        usual = torch.stack([sae.usual(kept[sae.hook])[0] for sae in (one, two)]).all(0)
+        x = encode_prompt(loaded, one, kept[one.hook]).activations[:, feature][usual].cpu()
+        y = encode_prompt(loaded, two, kept[two.hook]).activations[usual].cpu()
         n += len(x)
         of_x += float(x.double().sum()), float(x.double().square().sum())
         active = (x > 0).double()
@@ -50,16 +49,6 @@ def correlate_with(
         sums += torch.stack([y.sum(0), y.square().sum(0), x.double() @ y, active @ (y > 0).double()])
         yield Progress((index + 1) / len(windows), f"{index + 1} of {len(windows)} windows")
     return _best(n, of_x, sums.numpy(), k)
-
-
-def _usual(sae: LoadedSae, activation: torch.Tensor) -> torch.Tensor:
-    norms, limit = sae.flat(activation)[0].float().norm(dim=-1), sae.config.norm_limit
-    return torch.ones_like(norms, dtype=torch.bool) if limit is None else norms <= limit
-
-
-def _dense(sae: LoadedSae, activation: torch.Tensor) -> torch.Tensor:
-    acts = sae.encode(activation)[0]
-    return acts.to_dense() if acts.is_sparse else acts
 
 
 def _best(n: int, of_x: np.ndarray, sums: np.ndarray, k: int) -> tuple[Correlated, ...]:

@@ -5,13 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
-from interp_core.edits import edits_of
-from interp_core.hooks import watch
 from interp_core.models import LoadedModel
-from interp_core.sae.features import held_sae
-from interp_core.sae.reading import check_plain_point, encode_prompt
+from interp_core.sae.reading import encode_prompt, watch_point
 from interp_core.types import Run
 
 
@@ -41,17 +37,9 @@ def fires_on(loaded: LoadedModel, run: Run, name: str) -> TextFeatures:
         InterpError: The SAE or an intervention does not fit.
         MemoryLimitError: The pass, or all activations at once, would not fit.
     """
-    sae = held_sae(loaded, name)
-    check_plain_point(sae, name)
-    loaded.check_run(len(run.tokens))
-    kept: list[Tensor] = []
-    edits = edits_of(loaded, run)
-    watch(
-        loaded.model, loaded.tokens(run.tokens), edits, {sae.hook: lambda activation: kept.append(activation.clone())}
-    )
-    acts = encode_prompt(loaded, sae, kept[0]).activations
-    norms, limit = sae.flat(kept[0])[0].float().norm(dim=-1), sae.config.norm_limit
-    out = torch.zeros_like(norms, dtype=torch.bool) if limit is None else norms > limit
+    sae, activation = watch_point(loaded, run, name)
+    acts = encode_prompt(loaded, sae, activation).activations
+    out = ~sae.usual(activation)[0]
     acts = acts.masked_fill(out[:, None], 0)
     peak, pos = acts.abs().max(dim=0)
     feature = peak.nonzero().flatten()
