@@ -10,6 +10,7 @@ InterpError
 ├── ModelError               a model cannot be had
 │   ├── UnknownModelError    no model goes by that name
 │   ├── CheckpointError      the folder does not hold a loadable safetensors model
+│   ├── ArchitectureError    a configuration does not describe a model that can be drawn
 │   ├── HubError             the hub did not answer, or refused
 │   ├── DownloadError        the default model could not be fetched or verified
 │   └── DiskError            the disk is full or cannot be written
@@ -80,6 +81,10 @@ class UnknownModelError(ModelError):
 
 class CheckpointError(ModelError):
     """The folder does not hold a safetensors model that can be loaded."""
+
+
+class ArchitectureError(ModelError):
+    """A configuration does not describe a model that can be drawn."""
 
 
 class HubError(ModelError):

@@ -10,7 +10,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 
 import httpx2
-from huggingface_hub import HfApi, ModelInfo, snapshot_download
+from huggingface_hub import HfApi, ModelInfo, hf_hub_download, snapshot_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -49,6 +49,31 @@ def fetch(name: str, report: Callable[[Progress], None]) -> Path:
     report(Progress(0.0, f"Downloading {name}: {total / 1e6:,.0f} MB"))
     try:
         return Path(snapshot_download(name, allow_patterns=_WANTED, tqdm_class=_reporting(report, name, total)))
+    except _UNREACHABLE as error:
+        raise _no_answer(name, error) from error
+    except OSError as error:
+        raise DiskError(
+            f"{name} cannot be saved in {catalogue.hub_cache()} ({error.strerror or error}). Free some space."
+        ) from error
+
+
+def fetch_config(name: str) -> Path:
+    """Return a model's `config.json`, from the cache or from the hub; nothing else is fetched.
+
+    Raises:
+        UnknownModelError: The hub has no such repository.
+        HubError: The hub does not answer, refuses, or has no configuration of this model.
+        DiskError: The cache cannot be written.
+    """
+    name = catalogue.aliases().get(name, name)
+    try:
+        return Path(hf_hub_download(name, "config.json", local_files_only=True))
+    except LocalEntryNotFoundError:
+        files = [file.rfilename for file in ask_about(name).siblings or []]
+    if "config.json" not in files:
+        raise HubError(f"{name} has no config.json on the hub. Pick another model, or paste a configuration.")
+    try:
+        return Path(hf_hub_download(name, "config.json"))
     except _UNREACHABLE as error:
         raise _no_answer(name, error) from error
     except OSError as error:
