@@ -43,7 +43,7 @@ from interp_core.ablation import AblationPlan
 from interp_core.generation import Sampling
 from interp_core.pair_sets import PairRow
 from interp_core.patching import SweepPlan
-from interp_core.path_patching import PathPlan, Receiver
+from interp_core.path_plan import PathPlan, Receiver, Sender
 from interp_core.prompts import Prompt
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "Prompt",
     "Receiver",
     "Sampling",
+    "Sender",
     "SweepPlan",
     "ablate_each",
     "compare",

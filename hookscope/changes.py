@@ -17,8 +17,8 @@ from interp_core.pair_sets import PairRow, read_shipped
 from interp_core.pair_sweeps import PairsSweep, Plan, need_of
 from interp_core.pair_sweeps import sweep_pairs as _sweep_pairs
 from interp_core.patching import Direction, PatchingSweep, SweepPlan, SweepSite, patch_sweep
-from interp_core.path_patching import PathPlan, PathSweep, Receiver
 from interp_core.path_patching import patch_paths as _patch_paths
+from interp_core.path_plan import PathPlan, PathSweep, Receiver, Sender
 from interp_core.prompt_pairs import PromptPair
 from interp_core.types import Run
 
@@ -108,17 +108,21 @@ def patch_paths(
     *,
     mlps: Literal["recomputed", "frozen"] = "recomputed",
     direction: Direction = "noising",
+    group: Sequence[Sender] = (),
     metric: MetricKind = "logit_difference",
     answers: Sequence[str] = (),
     foils: Sequence[str] = (),
 ) -> PathSweep:
     """Patch the paths from every head and MLP to the receivers; see `interp_core.path_patching`.
 
+    With a `group`, its senders send in every cell, together with the cell's own; `sweep.group_score` is that of the group
+    alone.
+
     Raises:
-        InterpError: The prompts cannot be compared, an answer is not one token, or a receiver is not there.
+        InterpError: The prompts cannot be compared, an answer is not one token, or a receiver or a sender is not there.
     """
     pair = PromptPair(run_of(model, clean), run_of(model, corrupted))
-    plan = PathPlan(tuple(receivers), mlps, direction)
+    plan = PathPlan(tuple(receivers), mlps, direction, tuple(group))
     return finish(_patch_paths(model, pair, _metric(model, metric, answers, foils), plan))
 
 

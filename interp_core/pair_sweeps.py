@@ -15,7 +15,8 @@ from interp_core.metrics import Metric, MetricKind
 from interp_core.models import LoadedModel
 from interp_core.pair_fit import PairNeed, UsablePair
 from interp_core.patching import SweepPlan, patch_sweep
-from interp_core.path_patching import PathPlan, patch_paths
+from interp_core.path_patching import patch_paths
+from interp_core.path_plan import PathPlan
 from interp_core.prompt_pairs import PromptPair
 from interp_core.row_sweeps import BUDGET
 from interp_core.types import Progress, Run

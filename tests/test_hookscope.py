@@ -106,10 +106,12 @@ def test_sweeps_in_a_notebook_are_those_of_the_pages(model):
 def test_paths_and_pairs_in_a_notebook(model):
     answers, foils = ([model.tokenizer.str_tokens([index])[0]] for index in (40, 41))
     paths = hookscope.patch_paths(
-        model, TEXT + " a", TEXT + " b", [hookscope.Receiver("q", 2, 1)], answers=answers, foils=foils
-    )
+        model, TEXT + " a", TEXT + " b", [hookscope.Receiver("q", 2, 1)], group=[hookscope.Sender(0, 1)],
+        answers=answers, foils=foils,
+    )  # fmt: skip
     assert paths.complete
     assert paths.heads.shape == (3, 4)
+    assert paths.heads[0, 1] == pytest.approx(paths.group_score)
     rows = [hookscope.PairRow(TEXT + f" {a}", TEXT + f" {b}", *answers, *foils) for a, b in ("ab", "ba", "cd")]
     for plan, shape in (
         (None, (3, 4)),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from interp_core.pair_sweeps import Plan
     from interp_core.parity import Parity
     from interp_core.patching import SweepPlan
-    from interp_core.path_patching import PathPlan
+    from interp_core.path_plan import PathPlan
     from interp_core.predictions import Predictions
     from interp_core.prompt_pairs import PromptPair
     from interp_core.saved_runs import SavedRun

@@ -158,7 +158,7 @@ _OVER: Schema = {
 """Over what a sweep goes: the prompt on the bench, or a set of pairs, and what is shown of that."""
 
 RECEIVER_KINDS = ("logits", "q", "k", "v", "mlp")
-"""Those of `interp_core.path_patching`, which imports torch; a test compares."""
+"""Those of `interp_core.path_plan`, which imports torch; a test compares."""
 _Receiver = tuple[str, int, int]
 
 
@@ -180,12 +180,34 @@ def _receivers_text(receivers: tuple[_Receiver, ...]) -> str:
     return "_".join(kind if kind == "logits" else f"{kind}.{layer}.{head}" for kind, layer, head in receivers)
 
 
+_Sender = tuple[int, int | None]
+
+
+def _senders(text: str) -> tuple[_Sender, ...]:
+    """Such as `9.6_9.9_3.mlp`: layer and head, or layer and MLP."""
+    found: list[_Sender] = []
+    for part in text.split("_"):
+        layer, _, head = part.partition(".")
+        numbers = [layer] if head == "mlp" else [layer, head]
+        if not all(number.isascii() and number.isdigit() and len(number) < 6 for number in numbers):
+            raise ValueError("it must be senders such as 9.6_3.mlp")
+        found.append((int(layer), None if head == "mlp" else int(head)))
+    if len(found) > 64:
+        raise ValueError("it may hold 64 senders")
+    return tuple(dict.fromkeys(found))
+
+
+def _senders_text(senders: tuple[_Sender, ...]) -> str:
+    return "_".join(f"{layer}.{'mlp' if head is None else head}" for layer, head in senders)
+
+
 PATCHING: Schema = {
     **SHARED,
     **_METRIC,
     **_OVER,
     "view": choice(("activations", "paths"), "activations"),
     "receivers": Field((("logits", 0, 0),), _receivers, _receivers_text),
+    "senders": Field((), _senders, _senders_text),
     "mlps": choice(("recomputed", "frozen"), "recomputed"),
     "mlp": switch(False),
     "corrupted": Field("When Mary and John went to the store, Mary gave a drink to", decode_text, encode_text),

@@ -21,7 +21,8 @@ from interp_core.metrics import Metric
 from interp_core.models import load_model
 from interp_core.partial import final_logits, record_run, run_layer
 from interp_core.patching import SweepPlan, patch_sweep
-from interp_core.path_patching import PathPlan, patch_paths
+from interp_core.path_patching import patch_paths
+from interp_core.path_plan import PathPlan
 from interp_core.prompt_pairs import PromptPair
 from interp_core.prompts import Prompt
 from interp_core.replay import record_layer_inputs, replay_layer

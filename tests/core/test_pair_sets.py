@@ -13,7 +13,7 @@ from interp_core.pair_fit import usable_pairs
 from interp_core.pair_sets import PairRow, read_pairs, read_shipped, shipped_sets
 from interp_core.pair_sweeps import need_of, sweep_pairs
 from interp_core.patching import SweepPlan, patch_sweep
-from interp_core.path_patching import PathPlan
+from interp_core.path_plan import PathPlan
 from interp_core.prompt_pairs import PromptPair
 from interp_core.prompts import Prompt
 from interp_core.types import Run

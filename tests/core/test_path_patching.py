@@ -12,7 +12,8 @@ from interp_core.jobs import finish
 from interp_core.metrics import Metric
 from interp_core.models import load_model
 from interp_core.patching import SweepPlan, patch_sweep
-from interp_core.path_patching import PathPlan, Receiver, patch_paths
+from interp_core.path_patching import patch_paths
+from interp_core.path_plan import PathPlan, Receiver, Sender
 from interp_core.prompt_pairs import PromptPair
 from interp_core.types import ModelSpec, Run
 
@@ -39,6 +40,11 @@ def pair_of(loaded):
 
 def slow_path_patch(loaded, layer, head, plan):
     """Wang et al. 2022, step by step; `head` None is the layer's MLP."""
+    return slow_group_patch(loaded, {(layer, head), *((one.layer, one.head) for one in plan.group)}, plan)
+
+
+def slow_group_patch(loaded, senders, plan):
+    """The same from several senders at once."""
     n_layers = loaded.card.n_layers
 
     def name(point, at):
@@ -52,13 +58,14 @@ def slow_path_patch(loaded, layer, head, plan):
 
         def freeze_z(z, hook, at=at):
             made = here[name("z", at)].clone()
-            if at == layer and head is not None:
-                made[:, :, head] = there[name("z", at)][:, :, head]
+            for layer, head in senders:
+                if at == layer and head is not None:
+                    made[:, :, head] = there[name("z", at)][:, :, head]
             return made
 
         def set_mlp(written, hook, at=at):
             kept[name("mlp_out", at)] = written
-            if at == layer and head is None:
+            if (at, None) in senders:
                 return there[name("mlp_out", at)]
             return here[name("mlp_out", at)] if plan.mlps == "frozen" else written
 
@@ -117,6 +124,53 @@ def test_a_head_of_the_last_layer_reaches_the_logits_as_in_plain_patching_if_no_
     paths = finish(patch_paths(loaded, pair_of(loaded), METRIC, PathPlan()))
     assert np.allclose(paths.heads[-1], plain.score[-1], atol=1e-4)
     assert not np.allclose(paths.heads[0], plain.score[0], atol=1e-4)
+
+
+GROUPED = (
+    PathPlan(RECEIVERS[0], "recomputed", "noising", (Sender(1, 2),)),
+    PathPlan(RECEIVERS[0], "frozen", "denoising", (Sender(2, 0), Sender(0, 3), Sender(0, 1))),
+    PathPlan(RECEIVERS[2], "recomputed", "denoising", (Sender(1), Sender(1, 1), Sender(2))),
+    PathPlan(RECEIVERS[4], "frozen", "noising", (Sender(0, 3), Sender(1), Sender(0, 0))),
+    PathPlan(RECEIVERS[4], "recomputed", "noising", (Sender(2, 3), Sender(2))),
+)
+
+
+@pytest.mark.parametrize("plan", GROUPED, ids=range(len(GROUPED)))
+def test_a_group_of_senders_with_each_other_one_equals_the_slow_reference(loaded, plan):
+    group = plan.group
+    made = finish(patch_paths(loaded, pair_of(loaded), METRIC, plan, budget=30))
+    assert made.complete
+    alone = slow_group_patch(loaded, {(one.layer, one.head) for one in group}, plan)
+    assert made.group_score == pytest.approx(alone, abs=1e-4)
+    for layer in range(3):
+        for head in (0, 2):
+            assert made.heads[layer, head] == pytest.approx(slow_path_patch(loaded, layer, head, plan), abs=1e-4)
+        assert made.mlps[layer] == pytest.approx(slow_path_patch(loaded, layer, None, plan), abs=1e-4), layer
+    for one in group:
+        assert made.score[one.layer, -1 if one.head is None else one.head] == np.float32(made.group_score)
+
+
+def test_every_sender_at_once_to_the_logits_is_the_other_run_but_for_its_embedding(tiny):
+    """With every head and MLP sent, only the embedding of the prompt is left of this run: a closed form."""
+    loaded, n_heads = tiny, tiny.card.n_heads
+    group = tuple(Sender(layer, head) for layer in range(3) for head in (*range(n_heads), None))
+    made = finish(patch_paths(loaded, pair_of(loaded), METRIC, PathPlan(group=group)))
+    assert np.ptp(made.score) == 0
+    name = point_named(loaded.hook_points, "resid_post").hook(2)
+    first = point_named(loaded.hook_points, "resid_pre").hook(0)
+    here, there = (
+        forward(loaded.model, loaded.tokens(tokens), keep=[name, first]).kept for tokens in (CLEAN, CORRUPTED)
+    )
+    stream = there[name] - there[first] + here[first]
+    with torch.no_grad(), attached(loaded.model, [(name, lambda value, hook: stream)]):
+        logits = loaded.model(loaded.tokens(CLEAN))[0, -1]
+    assert made.group_score == pytest.approx(float(METRIC.score(logits[None])[0]), abs=1e-4)
+
+
+@pytest.mark.parametrize("group", [(Sender(3, 0),), (Sender(0, 4),), (Sender(-1),)])
+def test_senders_that_are_not_there_are_said(tiny, group):
+    with pytest.raises(InterpError, match=r"There is no sender .* layers 0 to 2 and heads 0 to 3"):
+        finish(patch_paths(tiny, pair_of(tiny), METRIC, PathPlan(group=group)))
 
 
 def test_senders_after_the_receiver_have_no_path(tiny):

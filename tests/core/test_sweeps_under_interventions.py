@@ -8,7 +8,8 @@ from interp_core.interventions import Intervention
 from interp_core.jobs import finish
 from interp_core.metrics import Metric
 from interp_core.patching import SweepPlan, patch_sweep
-from interp_core.path_patching import PathPlan, patch_paths
+from interp_core.path_patching import patch_paths
+from interp_core.path_plan import PathPlan
 from interp_core.prompt_pairs import PromptPair
 from interp_core.types import Run
 

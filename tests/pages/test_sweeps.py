@@ -15,7 +15,8 @@ from interp_core.pair_fit import usable_pairs
 from interp_core.pair_sets import PairRow, PairSet
 from interp_core.pair_sweeps import sweep_pairs
 from interp_core.patching import SweepPlan
-from interp_core.path_patching import RECEIVER_KINDS, PathPlan, Receiver, patch_paths
+from interp_core.path_patching import patch_paths
+from interp_core.path_plan import RECEIVER_KINDS, PathPlan, Receiver, Sender
 from interp_core.prompt_pairs import PromptPair
 from interp_core.prompts import Prompt
 from interp_core.types import Run
@@ -111,6 +112,45 @@ def test_receivers_are_added_and_removed(visit):
     assert not app.error
 
 
+def test_a_group_of_senders_shows_what_each_adds_to_it(visit, tiny):
+    app = visit("patching", **PAIR, view="paths", senders="1.2_0.mlp")
+    assert not app.error
+    plan = PathPlan(direction="denoising", group=(Sender(1, 2), Sender(0)))
+    made = finish(patch_paths(tiny, PromptPair(run_of(tiny), run_of(tiny, CORRUPTED)), metric_of(tiny), plan))
+    _, values = columns(app, "picture.patching.heads")
+    np.testing.assert_allclose(values, made.effect - made.group_effect, atol=1e-4)
+    assert values[1, 2] == values[0, -1] == 0
+    said = " ".join(caption.value for caption in app.caption).replace("\\", "")
+    assert f"recovered fraction {made.group_effect:.3f}" in said
+    assert "group=[hookscope.Sender(1, 2), hookscope.Sender(0, None)]" in app.code[-1].value
+
+
+def test_a_clicked_sender_joins_the_group_and_leaves_it(visit):
+    app = visit("patching", **PAIR, view="paths", layer="2", head="3")
+    app.button(key="paths.in").click().run()
+    assert app.query_params["senders"] == "2.3"
+    app.number_input(key="paths.sends.layer").set_value(1).run()
+    app.segmented_control(key="paths.sends").set_value("MLP").run()
+    app.button(key="paths.send").click().run()
+    assert app.query_params["senders"] == "2.3_1.mlp"
+    app.button(key="paths.out").click().run()
+    assert app.query_params["senders"] == "1.mlp"
+    app.button(key="paths.unsend.all").click().run()
+    assert "senders" not in app.query_params
+    assert not app.error
+
+
+@pytest.mark.parametrize("text", ["", "9", "9.", "x.1", "9.6_", "9.-1", "_".join(f"1.{head}" for head in range(65))])
+def test_senders_that_cannot_be_read_are_refused(text):
+    with pytest.raises(ValueError, match="senders"):
+        schemas.PATCHING["senders"].parse(text)
+
+
+def test_senders_that_are_not_there_are_said(visit):
+    app = visit("patching", **PAIR, view="paths", senders="9.1")
+    assert "no sender head 1 of layer 9" in app.error[0].value
+
+
 @pytest.mark.parametrize(
     ("receivers", "sentence"), [("q.9.0", "no receiver q in layer 9"), ("logits_q.1.0", "come after every other")]
 )
@@ -128,6 +168,7 @@ def test_receivers_that_cannot_be_are_said(visit, receivers, sentence):
         ({"site": "z", "by_position": "1", "to": "noising"}, SweepPlan("z", True, direction="noising")),
         ({"site": "mlp_post", "layer": "1"}, SweepPlan("mlp_post", False, 1)),
         ({"view": "paths"}, PathPlan(direction="denoising")),
+        ({"view": "paths", "senders": "1.2"}, PathPlan(direction="denoising", group=(Sender(1, 2),))),
     ],
 )
 def test_every_sweep_goes_over_a_set(visit, tiny, link, plan):
@@ -150,7 +191,8 @@ def test_every_sweep_goes_over_a_set(visit, tiny, link, plan):
         np.testing.assert_allclose(picture(app, "picture.patching.positions")[1]["values"], made.effects[1], atol=1e-4)
         assert app.query_params["pair"] == "1"
     elif "sender" in plan.axes:
-        np.testing.assert_allclose(columns(app, "picture.patching.heads")[1], made.mean, atol=1e-4)
+        alone = [made.mean[one.layer, one.head] for one in plan.group] or [0.0]
+        np.testing.assert_allclose(columns(app, "picture.patching.heads")[1], made.mean - alone, atol=1e-4)
     assert "hookscope.sweep_pairs(" in app.code[-1].value
 
 

@@ -10,7 +10,7 @@ from pages.ui.url_state import UrlState
 
 if TYPE_CHECKING:
     from interp_core.patching import SweepPlan
-    from interp_core.path_patching import PathPlan
+    from interp_core.path_plan import PathPlan
 
 
 def as_intervention(state: UrlState, plan: "SweepPlan | PathPlan", prompt: Prompt) -> Intervention | None:
@@ -48,6 +48,8 @@ def sweep_code(state: UrlState, bench: Bench, plan: "SweepPlan | PathPlan") -> s
             "patch_paths",
             [f"[{', '.join(receivers)}]", f"mlps={plan.mlps!r}", f"direction={plan.direction!r}"],
         )
+        senders = [f"hookscope.Sender({one.layer}, {one.head})" for one in plan.group]
+        what += [f"group=[{', '.join(senders)}]"] if senders else []
     return (
         share.load_code(bench)
         + f"corrupted = hookscope.Prompt({prompt.text!r}{switches})\n"

@@ -12,7 +12,7 @@ from pages.ui.url_state import UrlState
 
 if TYPE_CHECKING:
     from interp_core.patching import SweepPlan
-    from interp_core.path_patching import PathPlan
+    from interp_core.path_plan import PathPlan
 
 SITES = {
     "resid_pre": "Residual stream before a layer",

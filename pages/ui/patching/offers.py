@@ -12,7 +12,7 @@ from pages.ui.url_state import UrlState
 
 if TYPE_CHECKING:
     from interp_core.patching import SweepPlan
-    from interp_core.path_patching import PathPlan
+    from interp_core.path_plan import PathPlan
 
 
 def show(state: UrlState, bench: Bench, plan: "SweepPlan | PathPlan") -> None:
@@ -37,8 +37,14 @@ def show(state: UrlState, bench: Bench, plan: "SweepPlan | PathPlan") -> None:
 
 
 def _show_receiving(state: UrlState, bench: Bench) -> None:
-    """Buttons that make the selected sender the receiver, to see who feeds it."""
+    """Buttons that add the selected sender to the group, or make it the receiver, to see who feeds it."""
     layer, head = state["layer"], state["head"]
+    sender = (layer, None if state["mlp"] else head)
+    if sender in state["senders"]:
+        st.button("Out of the group", key="paths.out", on_click=paths.remove_sender, args=(state, sender))
+    else:
+        st.button("Send together with others", key="paths.in", on_click=paths.add_sender, args=(state, sender),
+                  help="Adds it to the group that sends in every cell.")  # fmt: skip
     if state["mlp"]:
         kinds = {"mlp": ("What feeds it", ("mlp", layer, 0))}
     else:

@@ -16,7 +16,7 @@ from pages.ui.url_state import UrlState
 
 if TYPE_CHECKING:
     from interp_core.patching import PatchingSweep, SweepPlan
-    from interp_core.path_patching import PathPlan, PathSweep
+    from interp_core.path_plan import PathPlan, PathSweep
     from interp_core.tokens import Tokenised
 
 _MOST_ROWS = 60
@@ -52,15 +52,28 @@ def shown_of(state: UrlState, made: "PatchingSweep | PathSweep") -> Shown:
     noising = made.plan.direction == "noising"
     if state["scale"] == "raw":
         base = made.clean_score if noising else made.corrupted_score
-        return Shown(made.score, "metric after the patch", made.unit, base, made.unit == "logits")
-    return _fraction(made.effect, noising, "")
+        return _beyond_group(
+            Shown(made.score, "metric after the patch", made.unit, base, made.unit == "logits"), made.plan
+        )
+    return _beyond_group(_fraction(made.effect, noising, ""), made.plan)
 
 
 def shown_of_pairs(state: UrlState, values: Float[np.ndarray, "..."], what: str, plan: "SweepPlan | PathPlan") -> Shown:
     """A statistic of the recovered fraction over pairs."""
     if state["statistic"] == "error":
         return Shown(values, what, "of the fraction", 0.0, False)
-    return _fraction(values, plan.direction == "noising", f", {what}")
+    return _beyond_group(_fraction(values, plan.direction == "noising", f", {what}"), plan)
+
+
+def _beyond_group(shown: Shown, plan: "SweepPlan | PathPlan") -> Shown:
+    """Of senders that send together with a group: what each adds to the group alone, whose value its own cells have."""
+    group = getattr(plan, "group", ())
+    if not group:
+        return shown
+    alone = shown.values[group[0].layer, -1 if group[0].head is None else group[0].head]
+    return replace(
+        shown, values=shown.values - alone, name=f"{shown.name}, added to the group's", base=0.0, signed=True
+    )
 
 
 def _fraction(effect: Float[np.ndarray, "..."], noising: bool, what: str) -> Shown:

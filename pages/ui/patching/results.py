@@ -25,7 +25,9 @@ _HOW_TO_READ_PATHS = (
     "receivers stays as it was, and what arrives at the receivers is put into a plain run. So a cell says what the sender does "
     "**through these receivers alone**. Begin with the logits, click a head that matters, make its query, key or value the "
     "receiver, and see who feeds it: that is how Wang et al. 2022 (arXiv:2211.00593) walked back through the indirect-object "
-    "circuit. In **noising** the picture is of the lost fraction; values outside 0 to 1 are real and are never clipped. Layers "
+    "circuit. With a **group**, its senders send in every cell, and a cell shows what its own sender adds to them, so that "
+    "heads which do the same or make up for each other show themselves. In **noising** the picture is of the lost fraction; "
+    "values outside 0 to 1 are real and are never clipped. Layers "
     "after the last receiver have no path and show 0."
 )
 
@@ -78,6 +80,11 @@ def _say(followed: Followed) -> None:
         + ("" if made.complete else ", the others are the gradient's estimate" if preview is not None else "")
         + "."
     )
+    if getattr(made.plan, "group", ()):
+        said += (
+            f" The group alone: {made.group_score:.3f} {made.unit}, recovered fraction {made.group_effect:.3f}. Each cell "
+            "shows what one sender more adds to that."
+        )
     if preview is not None and (agreement := made.agreement()):
         r, worst, off = agreement
         named = ", ".join(f"{axis} {place}" for axis, place in zip(made.plan.axes, worst, strict=True))

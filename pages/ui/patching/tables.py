@@ -7,7 +7,7 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from interp_core.patching import PatchingSweep
-    from interp_core.path_patching import PathSweep
+    from interp_core.path_plan import PathSweep
 
 
 def sweep_table(made: "PatchingSweep | PathSweep", str_tokens: tuple[str, ...]) -> pd.DataFrame:
