@@ -36,7 +36,7 @@ from hookscope.lens import (
     show_logit_attribution,
     show_logit_lens,
 )
-from hookscope.models import intervene, load, open_run
+from hookscope.models import intervene, load, load_hooks, open_run
 from hookscope.prompts import show_prompt
 from hookscope.values import show_top_k, show_values
 from interp_core.ablation import AblationPlan
@@ -45,6 +45,7 @@ from interp_core.pair_sets import PairRow
 from interp_core.patching import SweepPlan
 from interp_core.path_plan import PathPlan, Receiver, Sender
 from interp_core.prompts import Prompt
+from interp_core.user_hooks.declaring import hook
 
 __all__ = [
     "AblationPlan",
@@ -61,8 +62,10 @@ __all__ = [
     "feature_document",
     "head_scores",
     "head_writes",
+    "hook",
     "intervene",
     "load",
+    "load_hooks",
     "logit_attribution",
     "logit_lens",
     "open_dashboards",

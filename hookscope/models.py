@@ -1,7 +1,9 @@
 """From a name to a model, and from a folder to a saved run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from interp_core.edits import fitted
 from interp_core.interventions import Intervention
@@ -11,6 +13,8 @@ from interp_core.saved_runs import SavedRun
 from interp_core.saved_runs import open_run as _open_run
 from interp_core.tokens import Tokenised
 from interp_core.types import Dtype, ModelSpec, Processing, Run
+from interp_core.user_hooks.folder import HookFile
+from interp_core.user_hooks.library import allow, declare, hook_files
 
 
 def load(
@@ -46,14 +50,35 @@ Asked = Prompt | str | Intervened
 """A prompt, its text, or a prompt under interventions."""
 
 
-def intervene(prompt: Prompt | str, *interventions: Intervention | str) -> Intervened:
-    """A prompt under interventions, each written as in the dashboard, such as `"zero z L18 H6"`.
+Change = Intervention | str | Callable[..., Any]
+"""An intervention, its text, or a function that `hook` declares."""
+
+
+def intervene(prompt: Prompt | str, *interventions: Change) -> Intervened:
+    """A prompt under interventions, each written as in the dashboard, such as `"zero z L18 H6"`, or a hook function.
 
     Raises:
-        InterventionError: One cannot be read.
+        InterventionError: One cannot be read, or is a function that is not declared with `hook`.
     """
-    read = tuple(Intervention.parse(one) if isinstance(one, str) else one.checked() for one in interventions)
-    return Intervened(_as_prompt(prompt), read)
+    return Intervened(_as_prompt(prompt), tuple(_as_intervention(one) for one in interventions))
+
+
+def load_hooks(folder: str | Path) -> tuple[HookFile, ...]:
+    """Make the hook functions of a folder's Python files known, as `HOOKSCOPE_HOOKS` does for the dashboard. Runs the files.
+
+    Then `intervene(prompt, "hook fn:FILE.FUNCTION")` takes them; what could not be read has a `problem`.
+
+    Raises:
+        HookFunctionError: The folder is not there.
+    """
+    allow(Path(folder))
+    return hook_files()
+
+
+def _as_intervention(one: Change) -> Intervention:
+    if isinstance(one, str):
+        return Intervention.parse(one)
+    return one.checked() if isinstance(one, Intervention) else Intervention("hook", "", function=declare(one).name)
 
 
 def tokenised(model: LoadedModel, asked: Asked) -> Tokenised:

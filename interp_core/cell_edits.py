@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from interp_core.attached import Hook
@@ -37,7 +37,11 @@ class Edit:
         new = self._new(activation, first, count)
         if new is None:
             return activation
-        return torch.where(self._mask(activation, first, count, pattern), new.to(activation.dtype), activation)
+        return torch.where(
+            chosen_cells(self.intervention, self.point, activation, first, self.n_values),
+            new.to(activation.dtype),
+            activation,
+        )
 
     def hooks(self, first: int) -> tuple[list[Hook], list[Hook]]:
         """The hooks that apply it in a pass that begins at position `first`; and those that only look."""
@@ -66,22 +70,26 @@ class Edit:
         wide[..., :queries, :keys] = value[..., :queries, :keys].to(wide.dtype)
         return wide
 
-    def _mask(self, activation: Tensor, first: int, count: int, pattern: bool) -> Tensor:
-        spec, device = self.intervention, activation.device
-        places = torch.arange(first, first + count, device=device)
-        chosen = torch.ones_like(places, dtype=torch.bool)
-        if spec.positions is not None:
-            chosen = torch.isin(places, torch.tensor(spec.positions, device=device))
-        if self.n_values is not None:
-            chosen = chosen & (places < self.n_values)
-        units = _chosen(activation.shape[-1], spec.units, device)
-        if self.point.axes == "pos":
-            return chosen[:, None] & units
-        heads = _chosen(self.point.n_heads, spec.heads, device)
-        heads = ~heads if spec.others else heads
-        if pattern:
-            return heads[:, None, None] & chosen[:, None] & units
-        return chosen[:, None, None] & heads[:, None] & units
+
+def chosen_cells(
+    spec: Intervention, point: HookPoint, activation: Tensor, first: int, n_values: int | None = None
+) -> Bool[Tensor, "..."]:
+    """Which cells of an activation an intervention names, broadcastable to it; of positions, the first `n_values` alone."""
+    pattern, device = point.axes == "head query_pos key_pos", activation.device
+    places = torch.arange(first, first + activation.shape[2 if pattern else 1], device=device)
+    chosen = torch.ones_like(places, dtype=torch.bool)
+    if spec.positions is not None:
+        chosen = torch.isin(places, torch.tensor(spec.positions, device=device))
+    if n_values is not None:
+        chosen = chosen & (places < n_values)
+    units = _chosen(activation.shape[-1], spec.units, device)
+    if point.axes == "pos":
+        return chosen[:, None] & units
+    heads = _chosen(point.n_heads, spec.heads, device)
+    heads = ~heads if spec.others else heads
+    if pattern:
+        return heads[:, None, None] & chosen[:, None] & units
+    return chosen[:, None, None] & heads[:, None] & units
 
 
 def hooks_at(point: HookPoint, layer: int | None, edit: Callable[[Tensor], Tensor]) -> tuple[list[Hook], list[Hook]]:

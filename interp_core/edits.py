@@ -1,6 +1,7 @@
 """A run's interventions as edits: what they need of other runs is computed once, and they come in the order of the pass."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -17,7 +18,11 @@ from interp_core.sae.feature_edits import FeatureEdit
 from interp_core.sae.features import fit_feature, held_sae
 from interp_core.sources import SourceRuns, check_derived, stored_vector
 from interp_core.types import Run
+from interp_core.user_hooks.edit import FunctionEdit
+from interp_core.user_hooks.library import function_named
+from interp_core.user_hooks.places import places_of
 
+_Edit = Edit | FeatureEdit | FunctionEdit
 _KEPT = 4
 """Runs whose edits are kept with the model."""
 
@@ -43,11 +48,28 @@ def edits_of(loaded: LoadedModel, run: Run) -> tuple[AnyEdit, ...]:
     return known  # type: ignore[return-value]
 
 
-def _resolve(loaded: LoadedModel, run: Run) -> tuple[AnyEdit, ...]:
+def edits_of_generation(loaded: LoadedModel, run: Run) -> tuple[AnyEdit, ...]:
+    """The edits of a run that is continued token by token, by nobody else: hook functions see all tokens so far.
+
+    Raises:
+        InterpError: As `edits_of`.
+    """
+    if any(one.function for one in run.interventions):
+        return _resolve(loaded, run, grows=True)
+    return edits_of(loaded, run)
+
+
+def _resolve(loaded: LoadedModel, run: Run, *, grows: bool = False) -> tuple[AnyEdit, ...]:
     sources = SourceRuns(loaded, run)
     wanted: list[tuple[Intervention, HookPoint, int | None]] = []
     for spec in run.interventions:
         fitted = _fit(loaded, spec)
+        if fitted.function:
+            places = places_of(function_named(fitted.function, fitted.version), loaded.hook_points, fitted)
+            for place in places:
+                check_derived(loaded, place.point, len(run.tokens))
+            wanted += [(fitted, place.point, place.layer) for place in places]
+            continue
         point = point_named(loaded.hook_points, fitted.point)
         check_derived(loaded, point, len(run.tokens))
         layers = (None,) if not point.layers else point.layers if fitted.layers is None else fitted.layers
@@ -55,9 +77,11 @@ def _resolve(loaded: LoadedModel, run: Run) -> tuple[AnyEdit, ...]:
             if not fitted.sae:
                 sources.want(fitted, point, layer)
             wanted.append((fitted, point, layer))
-    made: list[Edit | FeatureEdit] = []
+    made: list[_Edit] = []
     for spec, point, layer in wanted:
-        if spec.sae:
+        if spec.function:
+            made.append(FunctionEdit(spec, point, layer, function_named(spec.function, spec.version), grows))
+        elif spec.sae:
             _join(made, FeatureEdit((spec,), held_sae(loaded, spec.sae)))
         else:
             made.append(resolved(sources, spec, point, layer))
@@ -65,10 +89,14 @@ def _resolve(loaded: LoadedModel, run: Run) -> tuple[AnyEdit, ...]:
 
 
 def _fit(loaded: LoadedModel, spec: Intervention) -> Intervention:
+    if spec.function:
+        function = function_named(spec.function)
+        places_of(function, loaded.hook_points, spec)
+        return replace(spec, version=function.version)
     return fit_feature(loaded, spec) if spec.sae else fit_to_model(spec, loaded.hook_points, loaded.card.n_layers)
 
 
-def _join(edits: list[Edit | FeatureEdit], new: FeatureEdit) -> None:
+def _join(edits: list[_Edit], new: FeatureEdit) -> None:
     """Add it; to what is done to the same SAE before, unless something else acts on its hook point in between."""
     there = [index for index, one in enumerate(edits) if (one.point, one.layer) == (new.point, new.layer)]
     last = edits[there[-1]] if there else None
@@ -78,15 +106,15 @@ def _join(edits: list[Edit | FeatureEdit], new: FeatureEdit) -> None:
         edits.append(new)
 
 
-def _in_order(loaded: LoadedModel, edits: Sequence[Edit | FeatureEdit]) -> tuple[AnyEdit, ...]:
+def _in_order(loaded: LoadedModel, edits: Sequence[_Edit]) -> tuple[AnyEdit, ...]:
     """Edits in the order of the pass where hooks do not see to it, and else as they were given.
 
     What a head reads comes before its query, and the stream between attention and MLP, which is edited through
     attention's write, after that write.
     """
     points = {point.name: point for point in loaded.hook_points}
-    derived: dict[str, tuple[Route, list[Edit | FeatureEdit]]] = {}
-    plain: list[Edit | FeatureEdit] = []
+    derived: dict[str, tuple[Route, list[_Edit]]] = {}
+    plain: list[_Edit] = []
     for edit in sorted(edits, key=lambda one: one.point.name != "attn_in"):  # `q_input` reads what `attn_in` made
         if not edit.point.derived:
             plain.append(edit)

@@ -103,6 +103,14 @@ class InterventionError(InterpError):
     """An intervention cannot be read, or does not fit the model or the prompt."""
 
 
+class HookFunctionError(InterventionError):
+    """A hook function of the user's cannot be used, or raised."""
+
+
+class HookTimeoutError(HookFunctionError):
+    """A hook function of the user's did not end in time."""
+
+
 class MetricError(InterpError):
     """An answer, foil or metric cannot be used."""
 

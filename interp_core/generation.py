@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interp_core.edits import edits_of
+from interp_core.edits import edits_of_generation
 from interp_core.errors import ContextLengthError, InterpError
 from interp_core.hooks import forward_next
 from interp_core.models import LoadedModel
@@ -74,7 +74,7 @@ def generate(loaded: LoadedModel, run: Run, sampling: Sampling) -> Generator[Pro
     ids: list[int] = []
     probability: list[float] = []
     tokens, past, ended = loaded.tokens(run.tokens), None, False
-    edits = edits_of(loaded, run)
+    edits = edits_of_generation(loaded, run)
     while len(ids) < sampling.n_tokens and not ended:
         logits, past = forward_next(loaded.model, tokens, past, edits)
         last = logits[0, -1].float().cpu()

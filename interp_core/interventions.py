@@ -11,6 +11,7 @@ A spec validates, prints, fits in a link and keys a cache; `edits` turns it into
     set mlp_post L3 U17 x5           make it 5
     add resid_post L12 x4 plus:Love minus:Hate
     zero sae:NAME U231               ablate a feature of an SAE, which knows its own place
+    hook fn:halves.halve L3          a hook function of the user's, which knows its own places
 
 Sources of the kinds: Wang et al. 2022, arXiv:2211.00593 (mean and resample ablation, patching); Turner et al. 2023,
 arXiv:2308.10248 (activation addition).
@@ -24,7 +25,7 @@ from interp_core.errors import InterventionError
 from interp_core.hook_points import canonical_name
 from interp_core.number_lists import Numbers, read_numbers, write_numbers
 
-Action = Literal["zero", "mean", "resample", "freeze", "patch", "scale", "set", "add"]
+Action = Literal["zero", "mean", "resample", "freeze", "patch", "scale", "set", "add", "hook"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 FEATURE_ACTIONS: tuple[Action, ...] = ("zero", "scale", "set", "add")
 """What can be done to a feature of an SAE."""
@@ -38,9 +39,10 @@ class Intervention:
 
     action: Action
     """`zero`; `mean` over `sources`; `resample`: values of `sources` drawn with `seed`; `freeze`: as in an earlier run;
-    `patch`: as on another prompt or position; `scale` by `factor`; `set` to `factor`; `add` `factor` times a vector."""
+    `patch`: as on another prompt or position; `scale` by `factor`; `set` to `factor`; `add` `factor` times a vector; `hook`:
+    what `function` returns."""
     point: str
-    """Short name of the hook point; empty for the one that `sae` reads."""
+    """Short name of the hook point; empty for the one that `sae` reads, and for those that `function` names."""
     layers: Numbers = None
     heads: Numbers = None
     positions: Numbers = None
@@ -61,6 +63,11 @@ class Intervention:
     sae: str = ""
     """Name of an SAE whose features are acted on (`sae/feature_edits.py`): `add` adds `factor` to a feature's activation,
     whether it fires or not, which is steering with its decoder row."""
+    function: str = ""
+    """Name of a hook function of the user's (`user_hooks`), such as `halves.halve`; layers, heads, positions and units limit
+    what it may change."""
+    version: str = ""
+    """Of the file that defines `function`, so that results of an older one are not taken for its own; not in the text."""
     bos: bool = True
     """Whether the sources get a BOS token in front."""
     seed: int = 0
@@ -75,6 +82,7 @@ class Intervention:
         """The inverse of `parse`."""
         words = [*([] if self.on else ["off"]), self.action, *([self.point] if self.point else [])]
         words += [f"sae:{quote(self.sae, safe=':/')}"] if self.sae else []
+        words += [f"fn:{quote(self.function, safe='')}"] if self.function else []
         words += self._places("LHPU")
         words += ["others"] if self.others else []
         words += [f"x{self.factor:.12g}"] if self.factor != 1 else []
@@ -94,7 +102,11 @@ class Intervention:
             where = " ".join(("", *self._places("P")))
             return f"{self.action}{features} of {self.sae}{where}{amount.get(self.action, '')}"
         others = " (all other heads)" if self.others else ""
-        return " ".join((self.action, self.point, *self._places("LHPU"))) + others + amount.get(self.action, "")
+        return (
+            " ".join((self.action, self.function or self.point, *self._places("LHPU")))
+            + others
+            + amount.get(self.action, "")
+        )
 
     def _places(self, letters: str) -> list[str]:
         numbers = {"L": self.layers, "H": self.heads, "P": self.positions, "U": self.units}
@@ -118,7 +130,7 @@ class Intervention:
                 f"{text[:80]!r} is no intervention. Write what and where, such as 'zero z L18 H6'; the first word is one "
                 f"of {', '.join(ACTIONS)}."
             )
-        named = not words[1].startswith("sae:")
+        named = not words[1].startswith(("sae:", "fn:"))
         point, layer = canonical_name(words[1]) if named else ("", None)
         fields: dict[str, object] = {} if layer is None else {"layers": (layer,)}
         for word in words[2:] if named else words[1:]:
@@ -133,6 +145,8 @@ class Intervention:
         """
         if self.sae:
             self._check_feature()
+        if self.function or self.action == "hook":
+            self._check_function()
         n = len(self.sources)
         if (
             (self.action == "patch" and n > 1)
@@ -158,6 +172,16 @@ class Intervention:
             raise InterventionError(f"{self.label}: the factor must lie between -1,000,000 and 1,000,000.")
         return self
 
+    def _check_function(self) -> None:
+        if self.action != "hook" or not self.function:
+            raise InterventionError(
+                f"{self.label}: 'hook' and the name of a hook function belong together. Write such as hook fn:halves.halve."
+            )
+        if self.point or self.sae or self.sources or self.vector or self.source_positions is not None:
+            raise InterventionError(
+                f"{self.label}: a hook function takes no point, prompts or vectors; its file says where it acts. Remove them."
+            )
+
     def _check_feature(self) -> None:
         if self.action not in FEATURE_ACTIONS:
             raise InterventionError(
@@ -171,6 +195,7 @@ class Intervention:
             )
 
 
+_NAMES = {"vector": "vector", "sae": "sae", "fn": "function"}
 _AXES = {"L": "layers", "H": "heads", "P": "positions", "U": "units", "Q": "source_positions"}
 
 
@@ -182,8 +207,8 @@ def _read(word: str, fields: dict[str, object]) -> None:
         fields["bos"] = False
     elif colon and name in ("from", "plus", "minus"):
         fields["sources"] = (*fields.get("sources", ()), unquote(value))  # type: ignore[misc]
-    elif colon and name in ("vector", "sae"):
-        fields[name] = unquote(value)
+    elif colon and name in _NAMES:
+        fields[_NAMES[name]] = unquote(value)
     elif colon and name == "seed" and value.isascii() and value.isdigit() and len(value) < 10:
         fields["seed"] = int(value)
     elif word[0] == "x":
@@ -196,5 +221,5 @@ def _read(word: str, fields: dict[str, object]) -> None:
     else:
         raise InterventionError(
             f"{word[:40]!r} is no part of an intervention. Use L, H, P and U with numbers, xFACTOR, from:TEXT, "
-            "plus:TEXT, minus:TEXT, vector:NAME, sae:NAME, seed:NUMBER, others, nobos."
+            "plus:TEXT, minus:TEXT, vector:NAME, sae:NAME, fn:NAME, seed:NUMBER, others, nobos."
         )

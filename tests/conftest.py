@@ -37,6 +37,7 @@ def folders(tmp_path_factory) -> Path:
     for name in ("RUNS", "SAES", "HARVESTS", "LABELS"):
         os.environ[f"HOOKSCOPE_{name}"] = str(root / name.lower())
     os.environ["HOOKSCOPE_CONFIG"] = str(root / "settings.json")
+    os.environ.pop("HOOKSCOPE_HOOKS", None)
     os.environ["HF_HOME"] = str(root / "hub")
     return root
 

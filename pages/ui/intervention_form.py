@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from interp_core.errors import InterpError, InterventionError
-from interp_core.interventions import ACTIONS, Action, Intervention
+from interp_core.interventions import Action, Intervention
 from interp_core.number_lists import Numbers, read_numbers
 from interp_core.steering import list_vectors, store_vector
 from interp_core.types import ModelSpec
@@ -70,7 +70,7 @@ def show(state: UrlState, spec: ModelSpec, tokenised: "Tokenised", add: Add) -> 
 
 def _show_part(spec: ModelSpec, n_pos: int) -> None:
     """Controls of an intervention on a part of the model."""
-    action: Action = st.selectbox("What", ACTIONS, key="form.action", format_func=_SAYS.__getitem__)
+    action: Action = st.selectbox("What", list(_SAYS), key="form.action", format_func=_SAYS.__getitem__)
     points = {point.name: point for point in cached.loaded(spec).hook_points}
     point = points[st.selectbox("Where", list(points), key="form.point", help="Every hook point that the model has.")]
     if point.name in _EXPLAINED:

@@ -1,0 +1,76 @@
+"""The hook points of a model that a hook function's names mean."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from interp_core.errors import HookFunctionError
+from interp_core.hook_points import HookPoint, canonical_name, point_named
+from interp_core.interventions import Intervention
+from interp_core.user_hooks.folder import HookFunction
+
+
+@dataclass(frozen=True)
+class Place:
+    """One hook point in one layer."""
+
+    point: HookPoint
+    layer: int | None
+
+
+def places_of(
+    function: HookFunction, points: Iterable[HookPoint], spec: Intervention | None = None
+) -> tuple[Place, ...]:
+    """Where a function acts in a model, in the order in which it names points; in the layers that the spec names, if it does.
+
+    Raises:
+        HookFunctionError: A name fits no hook point, or a head is not there.
+        InterventionError: A name without wildcards is no hook point of the model.
+    """
+    known = tuple(points)
+    found: dict[Place, None] = {}
+    for name in function.declared.points:
+        here = _matched(name, known)
+        if not here:
+            raise HookFunctionError(
+                f"{function.name}: no hook point of this model fits {name[:80]!r}. Write a short name such as 'z', or such as "
+                "'blocks.*.attn.hook_z'."
+            )
+        found |= dict.fromkeys(here)
+    for heads in (function.declared.heads, spec.heads if spec else None):
+        _check_heads(function, heads, [place.point for place in found])
+    if spec is None or spec.layers is None:
+        return tuple(found)
+    lacking = sorted(set(spec.layers) - {place.layer for place in found})
+    if lacking:
+        raise HookFunctionError(
+            f"{spec.label}: the function does not act in layer {lacking[0]}. Remove it, or pick another."
+        )
+    return tuple(place for place in found if place.layer in spec.layers)
+
+
+def _matched(name: str, points: tuple[HookPoint, ...]) -> list[Place]:
+    if not any(sign in name for sign in "*?["):
+        short, layer = canonical_name(name)
+        point = point_named(points, short)
+        layers = point.layers or (None,)
+        return [Place(point, one) for one in layers if layer is None or one == layer]
+    return [
+        Place(point, layer)
+        for point in points
+        for layer in (point.layers or (None,))
+        if fnmatchcase(point.hook(layer), name) or fnmatchcase(point.name, name)
+    ]
+
+
+def _check_heads(function: HookFunction, heads: tuple[int, ...] | None, points: list[HookPoint]) -> None:
+    for point in points if heads else ():
+        if not point.n_heads:
+            raise HookFunctionError(
+                f"{function.name} names heads, but {point.name} has none. Name heads of z, q, k or v."
+            )
+        over = [head for head in heads or () if head >= point.n_heads]
+        if over:
+            raise HookFunctionError(
+                f"{function.name}: {point.name} has no head {over[0]}. The last one is {point.n_heads - 1}."
+            )
