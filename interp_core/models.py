@@ -56,6 +56,8 @@ class LoadedModel:
     """Interventions as hooks, by run, with what they needed of other runs; `edits_of` fills it."""
     saes: dict[Hashable, object] = field(default_factory=dict)
     """SAEs in memory, by name; `held_sae` fills it."""
+    readout: object = None
+    """How logits are read from the stream, once that was compared with the model's own; `readout_of` fills it."""
 
     def __post_init__(self) -> None:
         for index, block in enumerate(self._bridge.blocks):

@@ -6,7 +6,7 @@ the scale of the final stream at that position (frozen), under which the readout
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import torch
@@ -83,11 +83,18 @@ class Readout:
 
 
 def readout_of(loaded: LoadedModel, edits: Sequence[Edit]) -> Readout:
-    """The readout of a model, compared with the model's own logits on a few tokens first.
+    """The readout of a model, compared with the model's own logits on a few tokens the first time.
 
     Raises:
         InterpError: The model does not read its logits from the stream in a way that is known here.
     """
+    if not isinstance(loaded.readout, Readout):
+        loaded.readout = _checked(loaded)
+    assert isinstance(loaded.readout, Readout)
+    return replace(loaded.readout, edits=edits) if edits else loaded.readout
+
+
+def _checked(loaded: LoadedModel) -> Readout:
     model: Any = loaded.model
     refusal = InterpError(
         f"{loaded.card.name} ({loaded.card.architecture}) does not read its logits from the residual stream through one "
@@ -99,14 +106,13 @@ def readout_of(loaded: LoadedModel, edits: Sequence[Edit]) -> Readout:
     passed = forward(model, tokens, keep=[FINAL_RESID_HOOK])
     wanted = passed.output[0].float()
     cap = float(getattr(model.cfg, "output_logits_soft_cap", None) or 0)
-    plain = Readout(model, edits, 1.0, cap if cap > 0 else None)
-    bare = Readout(model, (), 1.0, plain.soft_cap)
-    found = bare.logits(bare.normed(passed.kept[FINAL_RESID_HOOK][0]))
+    plain = Readout(model, (), 1.0, cap if cap > 0 else None)
+    found = plain.logits(plain.normed(passed.kept[FINAL_RESID_HOOK][0]))
     factor = 1.0 if cap > 0 else float((wanted * found).sum() / (found * found).sum())
     if not torch.allclose(found * factor, wanted, rtol=0, atol=_SAME * float(wanted.abs().max())):
         raise refusal
     # Rounding moves the factor a little; a factor that an architecture has lies far from 1.
-    return plain if abs(factor - 1) < _SAME else Readout(model, edits, factor, None)
+    return plain if abs(factor - 1) < _SAME else Readout(model, (), factor, None)
 
 
 def pull_back(module: Any, shape: tuple[int, ...], direction: Float[Tensor, " d_out"]) -> Float[Tensor, "..."]:

@@ -5,6 +5,7 @@ the text round. What a reader cannot see, or what would disturb the page, is rep
 can be seen. The browser only ever shows these strings as text.
 """
 
+import functools
 import unicodedata
 from collections.abc import Sequence
 
@@ -62,6 +63,7 @@ def check_pos(pos: int | None, n_pos: int) -> None:
         raise ValueError(f"Position {pos} is not in the prompt: give 0 to {n_pos - 1}, or None.")
 
 
+@functools.lru_cache(maxsize=4096)
 def _sign(character: str) -> str:
     if character in _SIGNS:
         return _SIGNS[character]

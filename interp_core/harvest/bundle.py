@@ -175,8 +175,7 @@ class Harvest:
     def _rows(self, name: str, index: int) -> list[dict[str, Any]]:
         path = self._checked(name)
         try:
-            with parquet.ParquetFile(path) as file:
-                group = file.read_row_group(index // ROW_GROUP)
+            group = _row_group(path, self.checksums[name], index // ROW_GROUP)
         except (OSError, arrow.ArrowException) as error:
             raise HarvestError(_damaged(path)) from error
         feature = group["feature"].to_numpy()
@@ -234,6 +233,13 @@ def _checksum(path: Path, changed_ns: int, size: int) -> str:
     """SHA-256 of a file; the time and size of its last change are part of what is remembered."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@functools.lru_cache(maxsize=8)
+def _row_group(path: Path, checksum: str, group: int) -> arrow.Table:
+    """Some MB, kept for the features beside the one that was asked for: whoever writes all of them asks in turn."""
+    with parquet.ParquetFile(path) as file:
+        return file.read_row_group(group)
 
 
 @functools.lru_cache(maxsize=2)

@@ -139,7 +139,7 @@ def test_a_logit_scale_of_the_architecture_is_taken_in(biased_folders, monkeypat
     plain = attribute_logit(loaded, Run(loaded.spec, IDS), 5)
     own = type(loaded.model).forward
     monkeypatch.setattr(type(loaded.model), "forward", lambda *args, **options: 0.25 * own(*args, **options))
-    scaled = attribute_logit(loaded, Run(loaded.spec, IDS), 5)
+    scaled = attribute_logit(loaded_as(biased_folders, "llama"), Run(loaded.spec, IDS), 5)
     assert scaled.logit == pytest.approx(0.25 * plain.logit, rel=1e-4)
     assert abs(scaled.remainder) < 1e-4
 
