@@ -35,6 +35,7 @@ PICTURES = {
     "saes": ("saes", "light", "text=Cross-entropy recovered"),
     "interventions": ("prompt?do=zero+mlp_out+L11|off+zero+z+L23+H3", "light", "[data-testid=prediction-0]"),
     "saved": ("saved", "light", "text=Take along"),
+    "architecture": ("architecture?do=zero+z+L0+H3|zero+mlp_out+L11", "light", "[data-testid=architecture] svg"),
     "model": ("model", "dark", "text=positions"),
     "settings": ("settings", "light", "text=135 M parameters"),
 }

@@ -8,6 +8,7 @@ hookscope.show_attention(model, "When Mary and John went", layer=18, head=6)
 What looks at attention takes a saved run in the model's place, and no prompt: `hookscope.open_run(folder)`.
 """
 
+from hookscope.architectures import architecture
 from hookscope.attention import (
     head_scores,
     query_key,
@@ -57,6 +58,7 @@ __all__ = [
     "Sender",
     "SweepPlan",
     "ablate_each",
+    "architecture",
     "compare",
     "feature_activations",
     "feature_document",

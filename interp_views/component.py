@@ -54,6 +54,17 @@ _PARTS = {
         "feature_dashboard_column",
         "feature_dashboard",
     ),
+    "architecture": (
+        "architecture_layout",
+        "architecture_shapes",
+        "architecture_marks",
+        "architecture_diagram",
+        "architecture_flow",
+        "architecture_panel",
+        "architecture_captions",
+        "architecture_gestures",
+        "architecture",
+    ),
     "feature_dashboard_index": ("range_scale", "feature_dashboard_data", "feature_dashboard_index"),
 }
 _NOTEBOOK_HEIGHT = {
@@ -70,6 +81,7 @@ _NOTEBOOK_HEIGHT = {
     "position_map": 860,
     "feature_dashboard": 900,
     "feature_dashboard_index": 720,
+    "architecture": 980,
 }
 _START = """
 function bytesIn(node) {

@@ -290,6 +290,23 @@ PROMPT_FEATURES: Schema = {
     "picture": choice(("columns", "tokens"), "columns"),
 }
 
+MOST_ARCHITECTURES = 4
+
+
+def _model_names(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(text.split("|")))
+    if len(names) > MOST_ARCHITECTURES:
+        raise ValueError(f"it names {len(names)} models and may name {MOST_ARCHITECTURES}")
+    return tuple(name if name == "loaded" else ModelSpec.parse(name or "-").text for name in names)
+
+
+ARCHITECTURE: Schema = {
+    **SHARED,
+    "models": Field(("loaded",), _model_names, "|".join),
+    "layers": whole(1, most=1000),
+    "config": Field("", decode_text, encode_text),
+}
+
 SAES: Schema = {
     **SHARED,
     "view": choice(("chosen", "catalogue", "harvest"), "chosen"),

@@ -30,7 +30,10 @@ GROUPS = {
         "prompt_features": ("Prompt features", ":material/view_column:"),
         "saes": ("SAEs and harvests", ":material/data_object:"),
     },
-    "Model": {"model": ("Trust and facts", ":material/verified:")},
+    "Model": {
+        "architecture": ("Architecture", ":material/account_tree:"),
+        "model": ("Trust and facts", ":material/verified:"),
+    },
     "Workspace": {
         "saved": ("Saved runs", ":material/inventory_2:"),
         "settings": ("Settings", ":material/tune:"),
