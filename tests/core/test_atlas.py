@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 
 import numpy as np
 import psutil
@@ -64,9 +65,12 @@ def test_the_same_directions_give_the_same_map_and_neighbours_lie_together():
     centres = rng.normal(size=(4, 24))
     rows = (np.repeat(centres, 30, axis=0) + 0.1 * rng.normal(size=(120, 24))).astype(np.float32)
     rows[5] = 0
-    first, second = (finish(layout.layout_steps(rows)) for _ in range(2))
-    np.testing.assert_array_equal(first, second)
+    first = finish(layout.layout_steps(rows))
     assert np.isnan(first[5]).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # UMAP says what it could do with another library
+        again = layout.lay_out(np.delete(rows, 5, 0))
+    np.testing.assert_array_equal(np.delete(first, 5, 0), again)
     middles = np.array([np.nanmean(first[start : start + 30], axis=0) for start in range(0, 120, 30)])
     for index in range(120):
         if index != 5:

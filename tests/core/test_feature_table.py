@@ -116,7 +116,7 @@ def test_a_hundred_thousand_features_are_found_as_pandas_finds_them(table, large
     assert table.matching(query).tolist() == sorted(expected)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(find=st.text(max_size=30) | st.sampled_from(WORDS), order=st.sampled_from(FEATURE_ORDERS), down=st.booleans())
 def test_any_text_is_a_search_and_nothing_else(find, order, down):
     table = FeatureTable(60, *made(60))
