@@ -46,14 +46,15 @@ function foldUnder(picture, event) {
   const button = event.target.closest("[data-fold], [data-unfold], [data-pile]");
   if (!button || index < 0) return false;
   const diagram = picture.diagrams[index];
-  const { fold, unfold, count, pile } = button.dataset;
+  const { fold, unfold, count } = button.dataset;
+  picture.stop = undefined;
   if (fold !== undefined) diagram.fold([Number(fold)], false);
   else if (unfold !== undefined) diagram.fold(Array.from({ length: Number(count) }, (_, i) => Number(unfold) + i), true);
   else diagram.fold([diagram.layerAt(event.target.closest("[data-pile]"), event.clientY)], true);
   picture.pointed = null;
   picture.fresh = true;
   picture.repaint();
-  return pile !== undefined || true;
+  return true;
 }
 
 // Parts of the first diagram from the bottom up, folded piles among them.
@@ -68,6 +69,9 @@ function architectureKey(picture, event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const [diagram] = picture.diagrams;
   const all = stops(picture);
+  // A layer that was folded or unfolded by the last key is now another stop.
+  if (picture.turned !== undefined) picture.stop = all.findIndex(({ pile, place }) => (pile ? pile.from <= picture.turned && picture.turned <= pile.to : place.layer === picture.turned));
+  picture.turned = undefined;
   const at = picture.stop ?? all.findIndex(({ place }) => place && samePlace(place, picture.pinned && { ...picture.pinned, head: null }));
   const go = (index) => {
     picture.stop = Math.max(0, Math.min(all.length - 1, index));
@@ -87,8 +91,11 @@ function architectureKey(picture, event) {
     Enter: () => picture.pointed && picture.pin(picture.pointed),
     Escape: () => { picture.pinned = picture.pointed = null; picture.showPanel(); },
     " ": () => {
-      if (current?.pile) diagram.fold([current.pile.from], true);
-      else if (current?.band.layer !== undefined) diagram.fold([current.band.layer], false);
+      const layer = current?.pile ? current.pile.from : current?.band.layer;
+      if (layer === undefined) return;
+      picture.turned = layer;
+      picture.fresh = true;
+      diagram.fold([layer], Boolean(current.pile));
     },
   };
   if (!acts[event.key]) return;

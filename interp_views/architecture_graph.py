@@ -8,43 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from interp_views.architecture_nodes import LAYER, Node, Port, attention_node, mlp_node, plain_node, residual_node
+
 Document = Mapping[str, Any]
 """What `interp_core.architecture.Architecture.document` gives."""
-_LAYER = "blocks.{layer}."
-
-
-@dataclass(frozen=True)
-class Port:
-    """A tensor that enters, leaves or passes inside a node."""
-
-    hook: str
-    """Its hook point's name; empty where it has none."""
-    name: str
-    shape: tuple[str | int, ...]
-    """Lengths of its axes, without the batch; `pos` and the like where they depend on the prompt."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """One part of the diagram."""
-
-    id: str
-    """The hook name of what it gives."""
-    part: str
-    """`embed`, `ln1`, `attn`, `resid_mid` and so on."""
-    title: str
-    line: str
-    """What it is, in one line."""
-    ports: tuple[Port, ...] = ()
-    weights: tuple[tuple[str, tuple[int, ...], bool], ...] = ()
-    """Name, shape, and whether the tensor is another part's."""
-    n_params: int = 0
-    multiplied: int = 0
-    """Matrix elements by which one token is multiplied."""
-    sizes: Mapping[str, Any] | None = None
-    """What its picture is drawn from, such as the number of heads."""
-    signature: str = ""
-    """What is compared between models."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +41,13 @@ def before_block(document: Document) -> Block:
     stream = ("pos", d_model)
     nodes = [
         Node("tokens", "tokens", "tokens", "ids of the prompt", (Port("", "tokens", ("pos",)),)),
-        _node(parts["embed"], "hook_embed", "embed", f"{document['d_vocab']:,} tokens → {d_model:,}", stream),
+        plain_node(parts["embed"], "hook_embed", "embed", f"{document['d_vocab']:,} tokens → {d_model:,}", stream),
     ]
     edges = [Edge("tokens", "tokens", "hook_embed", ()), Edge("embed_out", "hook_embed", "stream", ("hook_embed",))]
     if "pos_embed" in parts:
         rows = parts["pos_embed"]["weights"][0]["shape"][0]
         nodes.append(
-            _node(
+            plain_node(
                 parts["pos_embed"],
                 "hook_pos_embed",
                 "pos_embed",
@@ -90,7 +57,7 @@ def before_block(document: Document) -> Block:
         )
         edges.append(Edge("pos_embed_out", "hook_pos_embed", "stream", ("hook_pos_embed",)))
     if "embed_norm" in parts:
-        nodes.append(_node(parts["embed_norm"], "embed_ln.hook_out", document["norm"], "of the embedding", stream))
+        nodes.append(plain_node(parts["embed_norm"], "embed_ln.hook_out", document["norm"], "of the embedding", stream))
     return Block(tuple(nodes), tuple(edges))
 
 
@@ -103,9 +70,11 @@ def after_block(document: Document) -> Block:
     nodes = []
     if "ln_final" in parts:
         nodes.append(
-            _node(parts["ln_final"], "ln_final.hook_normalized", document["norm"], "before the unembedding", stream)
+            plain_node(
+                parts["ln_final"], "ln_final.hook_normalized", document["norm"], "before the unembedding", stream
+            )
         )
-    unembed = _node(
+    unembed = plain_node(
         parts["unembed"], "unembed.hook_out", "unembed", f"{document['d_model']:,} → {d_vocab:,}{tied}", logits
     )
     nodes += [
@@ -127,17 +96,17 @@ def layer_block(document: Document, kind: Mapping[str, Any]) -> Block:
     nodes: list[Node] = []
     for name, part in parts.items():
         if name == "attn":
-            nodes.append(_attention(part, kind["attention"], document["d_model"]))
+            nodes.append(attention_node(part, kind["attention"], document["d_model"]))
         elif name == "mlp":
-            nodes.append(_mlp(part, kind["mlp"], document["d_model"]))
+            nodes.append(mlp_node(part, kind["mlp"], document["d_model"]))
         else:
             before = {"ln1": "before attention", "ln2": "before the MLP"}.get(name, "of what is written")
             if name == "ln1" and document["parallel"] and "ln2" not in parts:
                 before = "before attention and MLP"
-            nodes.append(_node(part, f"{_LAYER}{name}.hook_normalized", document["norm"], before, stream))
+            nodes.append(plain_node(part, f"{LAYER}{name}.hook_normalized", document["norm"], before, stream))
     has_mid = "mlp" in parts and not document["parallel"]
     for name in ("resid_pre", *(["resid_mid"] if has_mid else []), "resid_post"):
-        nodes.append(_residual(name, document["d_model"]))
+        nodes.append(residual_node(name, document["d_model"]))
     return Block(tuple(nodes), tuple(_edges(set(parts), document["parallel"])), document["parallel"] and "mlp" in parts)
 
 
@@ -152,92 +121,11 @@ def runs(layers: list[int] | tuple[int, ...]) -> list[tuple[int, int]]:
     return found
 
 
-def _node(part: Mapping[str, Any], node_id: str, title: str, line: str, shape: tuple[str | int, ...]) -> Node:
-    weights = _weights(part)
-    letters = "".join(name for name, _, _ in weights)
-    return Node(
-        node_id, part["name"], title, line, (Port(node_id, "out", shape),), weights, _n_params(part), part["multiplied"],
-        signature=f"{title} {line if part['name'] in ('embed', 'pos_embed', 'unembed') else ''} {letters}",
-    )  # fmt: skip
-
-
-def _weights(part: Mapping[str, Any]) -> tuple[tuple[str, tuple[int, ...], bool], ...]:
-    return tuple((one["name"], tuple(one["shape"]), one["shared"]) for one in part["weights"])
-
-
-def _n_params(part: Mapping[str, Any]) -> int:
-    total = 0
-    for weight in part["weights"]:
-        elements = 0 if weight["shared"] else 1
-        for length in weight["shape"]:
-            elements *= length
-        total += elements
-    return total
-
-
-def _attention(part: Mapping[str, Any], sizes: Mapping[str, Any], d_model: int) -> Node:
-    heads, grouped, d_head = sizes["n_heads"], sizes["n_key_value_heads"], sizes["d_head"]
-    name = "multi-head" if heads == grouped else "multi-query" if grouped == 1 else "grouped-query"
-    line = f"{name} · {heads} heads × {d_head}"
-    line += f" · {grouped} key/value head{'s' if grouped > 1 else ''}" if grouped != heads else ""
-    line += f" · window {sizes['window']:,}" if sizes["window"] else ""
-    hook = _LAYER + "attn.hook_"
-    ports = [
-        Port(f"{_LAYER}hook_{one}_input", f"{one} input", ("pos", heads if one == "q" else grouped, d_model))
-        for one in "qkv"
-    ]
-    ports += [Port(hook + one, one, ("pos", heads if one == "q" else grouped, d_head)) for one in "qkv"]
-    if sizes["rotary_dim"]:
-        ports += [
-            Port(f"{hook}rot_{one}", f"rotated {one}", ("pos", heads if one == "q" else grouped, d_head))
-            for one in "qk"
-        ]
-    ports += [
-        Port(hook + "attn_scores", "attn_scores", (heads, "query", "key")),
-        Port(hook + "pattern", "pattern", (heads, "query", "key")),
-        Port(hook + "z", "z", ("pos", heads, d_head)),
-        Port(hook + "result", "result", ("pos", heads, d_model)),
-        Port(f"{_LAYER}hook_attn_out", "attn_out", ("pos", d_model)),
-    ]
-    biases = "".join(weight["name"] for weight in part["weights"] if weight["name"].startswith("b"))
-    return Node(
-        f"{_LAYER}hook_attn_out", "attn", "attention", line, tuple(ports), _weights(part), _n_params(part),
-        part["multiplied"], dict(sizes),
-        signature=f"{line} {sizes['rotary_dim']} {sizes['qk_norm']} {biases}",
-    )  # fmt: skip
-
-
-def _mlp(part: Mapping[str, Any], sizes: Mapping[str, Any], d_model: int) -> Node:
-    d_mlp, experts = sizes["d_mlp"], sizes["n_experts"]
-    line = f"{d_model:,} → {d_mlp:,} → {d_model:,}" + (f" · {sizes['activation']}" if sizes["activation"] else "")
-    line += ", gated" if sizes["gated"] else ""
-    if experts:
-        line = f"{sizes['experts_per_token']} of {experts} experts · {line}"
-    hook = _LAYER + "mlp.hook_"
-    wide = ("pos", d_mlp)
-    ports = [Port(f"{_LAYER}hook_mlp_in", "mlp_in", ("pos", d_model)), Port(hook + "pre", "pre", wide)]
-    ports += [Port(hook + "pre_linear", "pre_linear", wide)] if sizes["gated"] else []
-    ports += [Port(hook + "post", "post", wide), Port(f"{_LAYER}hook_mlp_out", "mlp_out", ("pos", d_model))]
-    biases = "".join(weight["name"] for weight in part["weights"] if weight["name"].startswith("b"))
-    return Node(
-        f"{_LAYER}hook_mlp_out", "mlp", "mixture of experts" if experts else "MLP", line, tuple(ports), _weights(part),
-        _n_params(part), part["multiplied"], {**sizes, "d_model": d_model}, signature=f"{line} {biases}",
-    )  # fmt: skip
-
-
-def _residual(name: str, d_model: int) -> Node:
-    line = {
-        "resid_pre": "as the layer reads it", "resid_mid": "after attention has written", "resid_post": "as the layer leaves it",
-    }[name]  # fmt: skip
-    hook = f"{_LAYER}hook_{name}"
-    return Node(hook, name, "residual stream", line, (Port(hook, name, ("pos", d_model)),), signature=str(d_model))
-
-
 def _edges(parts: set[str], parallel: bool) -> Iterator[Edge]:
-    pre, attn, mlp = _LAYER + "hook_resid_pre", _LAYER + "hook_attn_out", _LAYER + "hook_mlp_out"
-    last = _LAYER + "hook_resid_post"
-    mid = last if parallel or "mlp" not in parts else _LAYER + "hook_resid_mid"
-    norms = {name: f"{_LAYER}{name}.hook_normalized" for name in parts if name.startswith("ln")}
+    pre, attn, mlp = LAYER + "hook_resid_pre", LAYER + "hook_attn_out", LAYER + "hook_mlp_out"
+    last = LAYER + "hook_resid_post"
+    mid = last if parallel or "mlp" not in parts else LAYER + "hook_resid_mid"
+    norms = {name: f"{LAYER}{name}.hook_normalized" for name in parts if name.startswith("ln")}
     yield Edge("resid_pre", pre, mid, ("hook_resid_pre", "hook_in"))
     if "ln1" in parts:
         yield Edge("ln1_in", pre, norms["ln1"], ())

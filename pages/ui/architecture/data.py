@@ -61,6 +61,12 @@ def places(one: Intervention, bench: Bench) -> list[str]:
         config = found_config(one.sae)
         points = {point.name: point for point in cached.loaded(bench.spec).hook_points}
         return [points[config.point].hook(config.layer)] if config.point in points else []
+    if one.function:
+        from interp_core.user_hooks.library import function_named
+        from interp_core.user_hooks.places import places_of
+
+        found = places_of(function_named(one.function), cached.loaded(bench.spec).hook_points, one)
+        return [place.point.hook(place.layer) for place in found]
     point = next((point for point in cached.loaded(bench.spec).hook_points if point.name == one.point), None)
     if point is None:
         return []
@@ -73,10 +79,18 @@ def places(one: Intervention, bench: Bench) -> list[str]:
 
 def query_heads(one: Intervention, bench: Bench) -> tuple[int, ...] | None:
     """The query heads that an intervention touches, where it names heads; of shared keys and values, all that share."""
-    if one.heads is None:
+    heads, name = one.heads, one.point
+    points = {point.name: point for point in cached.loaded(bench.spec).hook_points}
+    if one.function:
+        from interp_core.user_hooks.library import function_named
+        from interp_core.user_hooks.places import places_of
+
+        function = function_named(one.function)
+        heads = function.declared.heads if heads is None else heads
+        name = places_of(function, points.values(), one)[0].point.name
+    if heads is None:
         return None
     n_heads, shared = bench.card.n_heads, bench.card.n_heads // bench.card.n_key_value_heads
-    point = next((point for point in cached.loaded(bench.spec).hook_points if point.name == one.point), None)
-    each = shared if point is not None and point.n_heads < n_heads else 1
-    named = {head * each + i for head in one.heads for i in range(each)}
+    each = shared if name in points and points[name].n_heads < n_heads else 1
+    named = {head * each + i for head in heads for i in range(each)}
     return tuple(head for head in range(n_heads) if (head in named) != one.others)
