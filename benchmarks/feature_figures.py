@@ -62,9 +62,10 @@ def _show_sets(ours: dict[int, dict[str, Any]], peers: list[PeerCosts]) -> None:
     rows: list[tuple[str, ...]] = []
     notes = [
         "Gather: ours is the whole harvest, of all features whatever is asked for. Documents: everything that a dashboard",
-        "shows, as plain values; pages: these and a zip of HTML with an index. The others write one HTML file.",
+        "shows, as plain values; pages: these and a zip of HTML with an index. Total: with documents / with pages. The others",
+        "write one HTML file.",
         "Start: imports, and loading model and SAE; it is in no total. Pages are not made of more than 2,048 features.",
-        f"~ not run: {BATCH} features times the number of batches of {BATCH}, for each of which they begin anew; --all runs them.",
+        f"~ not run: {BATCH} features times the number of batches of {BATCH}, for each of which they begin anew; --all runs those of 2,048.",
     ]
     for d_sae, found in ours.items():
         for n, made in found["sets"].items():
@@ -114,20 +115,23 @@ def _lead(d_sae: int, found: dict[str, Any], peers: list[PeerCosts]) -> list[str
     notes = []
     made = found["sets"].get(str(d_sae))
     for peer in peers:
-        theirs = peer.work(d_sae, BATCH)
+        name, theirs = peer.peer.package, peer.work(d_sae, BATCH)
         if theirs is not None and made is not None:
             dashboards = found["harvest"] + made["documents"]
-            line = f"d_sae {d_sae:,}, all dashboards in less than {BATCH} of {peer.peer.package}: {_met(dashboards < theirs)}"
-            line += f" ({dashboards:.1f} and {theirs:.1f} s"
+            notes.append(
+                f"d_sae {d_sae:,}: ours of all features {dashboards:.1f} s, {BATCH} of {name} {theirs:.1f} s; a feature costs it "
+                f"x {theirs / BATCH * d_sae / dashboards:.0f}."
+            )
             if made["pages"] is not None:
                 pages = found["harvest"] + made["pages"]
-                line += f"; with pages {pages:.1f}: {_met(pages < theirs)}"
-            notes.append(f"{line}). A feature costs it x {theirs / BATCH * d_sae / dashboards:.0f}.")
+                notes.append(
+                    f"Goal, all of ours in less than {BATCH} of {name}: {_met(dashboards < theirs)}; as pages: {_met(pages < theirs)}."
+                )
         measured = [one for (size, _), one in peer.sets.items() if size == d_sae]
         if measured:
             apart = largest_difference(found, measured[0])
             notes.append(
-                f"d_sae {d_sae:,}, highest activations, ours and those of {peer.peer.package}: apart by at most {apart:.0e}."
+                f"d_sae {d_sae:,}, highest activations, ours and those of {name}: apart by at most {apart:.0e}."
             )
     return notes
 
