@@ -13,7 +13,7 @@ help:
 	@echo "make run          set up, fetch the default model once, start the dashboard on 127.0.0.1:$(PORT)"
 	@echo "make test         set up, fetch the default model once, run every test, in WORKERS=2 processes"
 	@echo "make check        ruff and pyright"
-	@echo "make bench        every benchmark; bench-start, -attention, -response, -patching, -features: one"
+	@echo "make bench        every benchmark; bench-start, -attention, -response, -patching, -features, -architecture"
 	@echo "make train-saes   train the SAEs that ship, on CPU or GPU; killed at any time, it goes on when called again"
 	@echo "make dev          like run, and watches the files"
 
@@ -46,7 +46,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 
-bench: bench-start bench-attention bench-response bench-patching bench-features
+bench: bench-start bench-attention bench-response bench-patching bench-features bench-architecture
 
 bench-%: $(VENV)/.dev
 	$(BIN)/python -m interp_core fetch
