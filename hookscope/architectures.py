@@ -1,6 +1,6 @@
 """A model's architecture in a notebook: the diagram of the dashboard's Architecture page."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,8 @@ from typing import Any
 from interp_core.architecture_sources import architecture_of
 from interp_core.errors import ArchitectureError
 from interp_core.models import LoadedModel
+from interp_core.user_hooks.declaring import declared_of
+from interp_core.user_hooks.places import full_names
 from interp_views.architecture import MOST_DIAGRAMS, ArchitectureView, architecture_payload
 from interp_views.architecture_hooks import HookMark
 from interp_views.component import Component, NotebookPicture
@@ -15,8 +17,11 @@ from interp_views.component import Component, NotebookPicture
 Described = LoadedModel | Mapping[str, Any] | str | Any
 """A loaded model, a configuration, a name as in the dashboard's URLs, or a model or configuration object of transformers
 or TransformerLens."""
-HookEntry = tuple[str, Callable[..., Any] | str] | tuple[str, Callable[..., Any] | str, Mapping[str, Any]]
-"""Hook name (`*` stands for any text), function or label, and perhaps `{"heads": [...]}`."""
+HookEntry = (
+    Callable[..., Any] | tuple[str, Callable[..., Any] | str] | tuple[str, Callable[..., Any] | str, Mapping[str, Any]]
+)
+"""A function that `hookscope.hook` declares; or hook name (`*` stands for any text), function or label, and perhaps
+`{"heads": [...]}`."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +70,23 @@ def architecture(
     return ArchitecturePicture(made.page, made.title, made.height)
 
 
+def _spelt(hooks: Iterable[HookEntry]) -> Iterator[Any]:
+    """A declared function as one entry for each point that it names."""
+    for entry in hooks:
+        declared = declared_of(entry)
+        if declared is None:
+            yield entry
+            continue
+        heads = [] if declared.heads is None else [{"heads": declared.heads}]
+        for name in full_names(declared):
+            yield (name, entry, *heads)
+
+
 def _marks(hooks: Iterable[HookEntry]) -> list[HookMark]:
     """One colour a function, in the order in which they come."""
     marks: list[HookMark] = []
     colours: dict[str, int] = {}
-    for entry in hooks:
+    for entry in _spelt(hooks):
         if not isinstance(entry, tuple | list) or not 2 <= len(entry) <= 3 or not isinstance(entry[0], str):
             raise ArchitectureError(
                 f"{str(entry)[:80]!r} is no hook. Give (hook name, function or label), or with {{'heads': [...]}} as the third."

@@ -43,6 +43,7 @@ MAIN_POINTS = (
     "result", "q_input", "k_input", "v_input", "attn_in", "mlp_in",
 )  # fmt: skip
 """Those that a menu names first."""
+_OUTSIDE = ("embed", "pos_embed")
 DERIVED_POINTS = ("result", "q_input", "k_input", "v_input", "attn_in", "mlp_in")
 """Those that an ordinary forward pass does not compute; `derived_points` does."""
 
@@ -81,6 +82,12 @@ FINAL_RESID_HOOK = "ln_final.hook_in"
 def layer_hook(short: str, layer: int) -> str:
     """The model's name of a short name in a layer."""
     return f"blocks.{layer}.{_LONG[short]}"
+
+
+def full_name(short: str, layer: int | str) -> str:
+    """The model's name of a short name; outside the layers, a name has none."""
+    name = _LONG.get(short, short)
+    return name if short in _OUTSIDE or short.startswith("ln_final") else f"blocks.{layer}.{name}"
 
 
 def post_norm_hook(part: PostNorm, layer: int) -> str:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from interp_core.errors import InterpError
 from interp_core.settings import MIB, Settings, cache_folder, models_folder, save_settings
-from pages.ui import cached, model_facts, schemas
+from pages.ui import cached, hook_functions, model_facts, schemas
 from pages.ui.bench import plain, show_problems
 from pages.ui.opening import open_page
 
@@ -66,3 +66,6 @@ st.caption(
     r"Set by HOOKSCOPE\_CACHE and HOOKSCOPE\_MODELS before the start; deleting the cache folder is safe, the next start "
     "makes it again. The limits above are kept in the settings file."
 )
+
+st.subheader("Hook functions", anchor=False)
+hook_functions.show_settings()

@@ -104,7 +104,7 @@ def call(function: Callable[[], Any], file: Path | None, what: str) -> Any:
             "set HOOKSCOPE_HOOK_SECONDS higher before the start."
         ) from None
     if error is not None:
-        raise HookFunctionError(f"{place(error, file)}{what} raised {said(error)}. Mend the file, or switch it off.")
+        raise HookFunctionError(f"{place(error, file)}{what} raised {said(error)}. Mend the file.")
     return value
 
 

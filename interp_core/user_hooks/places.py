@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from interp_core.errors import HookFunctionError
-from interp_core.hook_points import HookPoint, canonical_name, point_named
+from interp_core.hook_points import HookPoint, canonical_name, full_name, point_named
 from interp_core.interventions import Intervention
+from interp_core.user_hooks.declaring import Declared
 from interp_core.user_hooks.folder import HookFunction
 
 
@@ -50,7 +51,7 @@ def places_of(
 
 
 def _matched(name: str, points: tuple[HookPoint, ...]) -> list[Place]:
-    if not any(sign in name for sign in "*?["):
+    if not is_pattern(name):
         short, layer = canonical_name(name)
         point = point_named(points, short)
         layers = point.layers or (None,)
@@ -74,3 +75,17 @@ def _check_heads(function: HookFunction, heads: tuple[int, ...] | None, points: 
             raise HookFunctionError(
                 f"{function.name}: {point.name} has no head {over[0]}. The last one is {point.n_heads - 1}."
             )
+
+
+def full_names(declared: Declared) -> tuple[str, ...]:
+    """What a function names, as full names with `*` for every layer, for who has no model at hand."""
+    made = []
+    for name in declared.points:
+        short, layer = canonical_name(name)
+        made.append(name if is_pattern(name) else full_name(short, "*" if layer is None else layer))
+    return tuple(made)
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a name has wildcards."""
+    return any(sign in name for sign in "*?[")

@@ -10,7 +10,7 @@ import streamlit as st
 from interp_core.errors import InterpError
 from interp_core.interventions import MOST_INTERVENTIONS, Intervention
 from interp_core.types import ModelSpec
-from pages.ui import cached, intervention_form
+from pages.ui import cached, hook_functions, intervention_form
 from pages.ui.markdown import plain
 from pages.ui.url_state import UrlState
 
@@ -51,6 +51,7 @@ def show(state: UrlState, spec: ModelSpec, tokenised: "Tokenised") -> tuple[Inte
                 st.button("Undo", key="do.undo", on_click=_undo, args=(state,), icon=":material/undo:")
         _show_selection(state, spec, tokenised)
         intervention_form.show(state, spec, tokenised, lambda one: add(state, one))
+        hook_functions.show(state, lambda one: add(state, one))
     return tuple(in_force)
 
 

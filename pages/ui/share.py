@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from interp_core.user_hooks.library import configured_folder
 from pages.ui.bench import Bench
 from pages.ui.text_code import LINK_CHARS, is_by_reference
 from pages.ui.url_state import UrlState
@@ -105,4 +106,6 @@ def _intervene(bench: Bench) -> str:
     if not bench.run.interventions:
         return ""
     texts = ", ".join(repr(spec.text) for spec in bench.run.interventions)
-    return f"prompt = hookscope.intervene(prompt, {texts})\n"
+    hooked = any(spec.function for spec in bench.run.interventions)
+    hooks = f"hookscope.load_hooks({str(configured_folder())!r})\n" if hooked else ""
+    return f"{hooks}prompt = hookscope.intervene(prompt, {texts})\n"

@@ -7,7 +7,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from interp_core.lane import Lane
 from interp_core.types import ModelSpec
-from pages.ui import cached, model_chooser
+from pages.ui import cached, hook_functions, model_chooser
 from pages.ui.bench import plain, wanted_spec
 from pages.ui.url_state import UrlState
 
@@ -44,6 +44,7 @@ GROUPS = {
 def frame() -> None:
     """Draw the frame and run the page that the URL names."""
     st.set_page_config("Hookscope", _ASSETS / "favicon.png", "wide")
+    hook_functions.settle()
     st.logo(_ASSETS / "logo.svg", icon_image=_ASSETS / "mark.svg", size="large")
     pages = {
         group: [
