@@ -52,15 +52,16 @@ function drawPlain({ node, part, x, y, width, height }, marks) {
   const shape = svgEl("rect", { class: "hs-arch-shape", x, y, width, height, rx: kindOf(part) === "norm" ? height / 2 : 6 });
   markShape(shape, marks);
   const centre = x + width / 2;
-  if (height < 36) return [shape, svgText(centre, y + height / 2 + 0.5, node.title, "is-name")];
-  return [shape, svgText(centre, y + 13, node.title, "is-name"), svgText(centre, y + 28, node.line.split(",  ")[0], "is-small")];
+  const hasLine = height > 36 && node.line.length * 5.4 < width - 4;
+  if (!hasLine) return [shape, svgText(centre, y + height / 2 + 0.5, node.title, "is-name")];
+  return [shape, svgText(centre, y + 13, node.title, "is-name"), svgText(centre, y + 28, node.line, "is-small")];
 }
 
 function drawHeads({ node, x, y, width }, marks) {
   const { n_heads: count, n_key_value_heads: grouped } = node.sizes;
   const shown = headsShown(count, width - 8);
   const isGrouped = grouped < count && shown.length === count;
-  const apart = isGrouped && grouped * 8 < width - 8 - count * 28 ? 8 : 0;
+  const apart = isGrouped && grouped * 8 < width - 8 - count * 26 ? 8 : 0;
   const gaps = apart * ((isGrouped ? grouped : 1) - 1);
   const cell = Math.min(40, (width - 8 - gaps + 4) / shown.length - 4);
   const start = x + width / 2 - (shown.length * (cell + 4) - 4 + gaps) / 2;
