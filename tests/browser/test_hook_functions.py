@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server
+from tests.browser.test_app import painted
 
 GOOD = """from hookscope import hook
 
@@ -68,8 +69,8 @@ def test_a_function_that_does_not_end_is_stopped_and_the_page_goes_on(hooked, ho
     page.goto(f"{hooked.url}/prompt?model=folder%3Atiny-llama&prompt=When+Mary&do=hook+fn%3Amine.halve")
     expect(page.get_by_text("took longer than 1 seconds and was stopped").first).to_be_visible(timeout=60_000)
     page.locator("[data-testid=stSidebar] label", has_text="hook mine.halve").click()
-    expect(page.get_by_text("loss, nats").first).to_be_visible(timeout=30_000)
+    painted(page, "prompt-view")
     (hooks / "mine.py").write_text(GOOD, encoding="utf-8")
     page.goto(f"{hooked.url}/prompt?model=folder%3Atiny-llama&prompt=When+Mary&do=hook+fn%3Amine.halve")
-    expect(page.get_by_text("loss, nats").first).to_be_visible(timeout=30_000)
+    painted(page, "prompt-view")
     expect(page.get_by_text("was stopped")).to_have_count(0)
