@@ -123,8 +123,15 @@ class ArchitecturePicture {
       if (diagram.bands) diagram.outline();
     });
     const model = this.header.diagrams[place?.index ?? 0];
-    const shown = place && { ...place, model, kind: place.layer === null ? null : this.diagrams[place.index].kindOf(place.layer), marks: this.diagrams[place.index].marks.at(place.layer, place.target) };
+    const shown = place && this.shownAt(place, model);
     this.panel.show(shown, { isPinned: place !== null && place === this.pinned, explain: this.explain, words: this.header.words, acts: this.header.acts && (place?.index ?? 0) === 0, model, isAlone: this.diagrams.length === 1 });
+  }
+
+  // `around` are marks on the arrows into and out of a part, which its flow shows too.
+  shownAt({ index, layer, target, head }, model) {
+    const { marks, kindOf } = this.diagrams[index];
+    const around = ["_in", "_out"].flatMap((end) => marks.at(layer, target + end));
+    return { model, layer, target, head, kind: layer === null ? null : kindOf(layer), marks: marks.at(layer, target), around };
   }
 
   act(what, value) {

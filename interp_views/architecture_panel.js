@@ -14,7 +14,7 @@ class ArchitecturePanel {
     }, { signal });
   }
 
-  // `shown` is { model, layer, target, head, marks }, or null for the whole model.
+  // `shown` is { model, layer, target, head, marks, around }, or null for the whole model.
   show(shown, { isPinned, explain, words, acts, model, isAlone }) {
     Object.assign(this, { explain, words, acts, isPinned, isAlone });
     const parts = shown ? this.partOf(shown) : this.whole(model);
@@ -46,7 +46,7 @@ class ArchitecturePanel {
       this.heading(title, place),
       el("p", { class: "hs-arch-line" }, node.line),
       ...this.actions(shown, node),
-      ...this.marksOf(shown.marks),
+      ...this.marksOf([...shown.marks, ...shown.around]),
       ...this.explanation(node, model, block),
       ...this.figure(shown, node, model),
       ...this.weights(node),
@@ -101,7 +101,7 @@ class ArchitecturePanel {
   figure(shown, node, model) {
     const { layer, head } = shown;
     const inLayer = (hook) => hook.replace("blocks.{layer}.", "");
-    const colourOf = (hook) => shown.marks.find(({ hooks, heads }) => hooks.includes(inLayer(hook)) && (head == null || !heads || heads.includes(head)))?.colour ?? null;
+    const colourOf = (hook) => [...shown.marks, ...shown.around].find(({ hooks, heads }) => hooks.includes(inLayer(hook)) && (head == null || !heads || heads.includes(head)))?.colour ?? null;
     const parts = [];
     if (node.part === "attn") {
       const dModel = node.ports.at(-1).shape[1];

@@ -114,6 +114,15 @@ def test_hooks_colour_parts_heads_and_arrows_and_stand_in_the_legend(browser):
         expect(panel(page).locator(".hs-arch-heads .is-marked")).to_have_text("2")
 
 
+def test_marks_on_the_arrows_of_a_part_are_in_its_flow(browser):
+    marks = (HookMark("blocks.0.hook_attn_out", "zero", 0), HookMark("blocks.0.hook_q_input", "patch", 1))
+    with stage(browser, "architecture", payload("llama", hooks=marks)) as page:
+        part(page, "attn").locator("[data-head='0']").click()
+        expect(panel(page).locator(".hs-arch-step.is-marked")).to_have_text(["attn_outpos × 64", "× W_Q"])
+        expect(panel(page).locator(".hs-arch-heads .is-marked")).to_have_count(0)
+        expect(page.locator("[data-target='attn_in'] .is-marked")).to_have_count(1)
+
+
 def test_layers_fold_and_unfold_where_they_stand(browser):
     with stage(browser, "architecture", payload("llama")) as page:
         expect(page.get_by_test_id("folded-1")).to_contain_text("layers 1 to 5")

@@ -4,7 +4,7 @@ import streamlit as st
 
 from interp_core import catalogue
 from interp_core.types import FOLDER_PREFIX
-from pages.ui.architecture.data import LOADED, MOST
+from pages.ui.architecture.data import FAILED, LOADED, MOST
 from pages.ui.bench import Bench
 from pages.ui.url_state import UrlState
 
@@ -50,6 +50,7 @@ def _show_configuration(state: UrlState) -> None:
 
 
 def _choose(state: UrlState) -> None:
+    st.session_state.pop(FAILED, None)
     state.set("models", tuple(st.session_state.get(_MODELS) or (LOADED,))[:MOST])
 
 

@@ -7,15 +7,18 @@ Imports stand in functions for the same reason as in `cached`: they import torch
 
 from typing import Any
 
+import streamlit as st
+
 from interp_core.architecture_reading import parse_architecture
 from interp_core.errors import InterpError
 from interp_core.interventions import Intervention
 from pages.ui import cached, schemas
-from pages.ui.bench import Bench
+from pages.ui.bench import Bench, plain
 from pages.ui.url_state import UrlState
 
 LOADED = "loaded"
-PASTED = "your configuration"
+FAILED = "architecture.failed"
+"""Where the session keeps which names could not be had, and why."""
 MOST = schemas.MOST_ARCHITECTURES
 
 
@@ -26,12 +29,19 @@ def documents(state: UrlState, bench: Bench) -> tuple[list[dict[str, Any]], list
     # Interventions belong to the loaded model, so it comes first wherever it was named.
     names = sorted(state["models"], key=lambda name: name != LOADED)
     has_loaded = False
+    # A hub that does not answer takes seconds to say so: it is asked again when other models are chosen.
+    failed: dict[str, str] = st.session_state.setdefault(FAILED, {})
     for name in names:
         try:
-            found.append(_document(name, bench))
+            if name in failed:
+                raise InterpError(failed[name])
+            with st.spinner(f"Reading the configuration of {plain(name)}"):
+                found.append(_document(name, bench))
             has_loaded |= name == LOADED
         except InterpError as error:
             problems.append(str(error))
+            if name != LOADED:
+                failed[name] = str(error)
     if state["config"].strip():
         try:
             found.append(parse_architecture(state["config"]).document())
