@@ -59,7 +59,7 @@ class ArchitecturePicture {
   paint() {
     const room = this.root.clientWidth;
     if (!room) return;
-    const bottom = this.fromBottom ?? (this.isPlaced ? this.scroller.scrollHeight - this.scroller.scrollTop : null);
+    const bottom = this.isPlaced ? this.scroller.scrollHeight - this.scroller.scrollTop : null;
     this.place(room);
     // What is below stays where it is while layers above it fold and unfold.
     if (bottom === null) this.scroller.scrollTop = this.scroller.scrollHeight;
