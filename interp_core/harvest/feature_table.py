@@ -91,5 +91,7 @@ def _distinct(words: Iterable[str]) -> list[str]:
 
 
 def _plain(word: str) -> str:
-    """Without the differences that a reader does not look for: case and the space in front. Newlines stay, as arrows."""
-    return word.strip(" ").replace("\n", "↵").casefold()[:_SHOWN]
+    """Without the differences that a reader does not look for: case and the space in front. Newlines stay, as arrows; a token of
+    spaces alone stays too, as signs."""
+    shown = word.strip(" ") or "␣" * len(word)
+    return shown.replace("\n", "↵").casefold()[:_SHOWN]

@@ -516,6 +516,8 @@ def test_the_window_of_every_example_gives_its_activation_again(tiny, sae, run):
         (list("abcde"), [" of", "of", "of", "in", ""], [""] * 5, "after “of”"),
         (list("abcde"), list("fghij"), ["\n"] * 4 + ["x"], "before “↵”"),
         (list("aabcd"), list("fghij"), list("klmno"), "a · b · c"),
+        ([" ", " ", "a"], [""] * 3, [""] * 3, "“␣”"),
+        (list("abcde"), ["    "] * 4 + ["x"], [""] * 5, "after “␣␣␣␣”"),
         ([], [], [], ""),
     ],
 )
