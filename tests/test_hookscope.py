@@ -10,6 +10,8 @@ from interp_core.prompts import Prompt
 from interp_core.run_writing import save_run
 from interp_core.saved_runs import RunFacts
 from interp_core.types import Run
+from interp_core.user_hooks import library
+from tests.test_hookscope_architecture import sent
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +123,28 @@ def test_paths_and_pairs_in_a_notebook(model):
         assert hookscope.sweep_pairs(model, rows, plan).effects.shape == (3, *shape)
     with pytest.raises(InterpError, match="no pair set"):
         hookscope.sweep_pairs(model, "nothing")
+
+
+@hookscope.hook("z", heads=[1])
+def half_of_head_one(activation, hook):
+    return activation * 0.5
+
+
+def test_a_hook_function_is_taken_wherever_an_intervention_is(model, tmp_path):
+    mine = hookscope.intervene(TEXT, half_of_head_one)
+    written = hookscope.intervene(TEXT, "scale z H1 x0.5")
+    np.testing.assert_array_equal(hookscope.compare(model, mine).kl, hookscope.compare(model, written).kl)
+    assert hookscope.compare(model, mine).kl.max() > 0
+    (tmp_path / "mine.py").write_text(
+        "from hookscope import hook\n@hook('z', heads=[1])\ndef halve(a, hook):\n    return a * 0.5\n"
+    )
+    try:
+        (file,) = hookscope.load_hooks(tmp_path)
+        assert [one.name for one in file.functions] == ["mine.halve"]
+        loaded = hookscope.intervene(TEXT, "hook fn:mine.halve")
+        np.testing.assert_array_equal(hookscope.compare(model, loaded).kl, hookscope.compare(model, written).kl)
+    finally:
+        library.refuse("off again")
+    with pytest.raises(InterpError, match="no hook function"):
+        hookscope.intervene(TEXT, print)
+    assert "half_of_head_one" in str(sent(hookscope.architecture(model, hooks=[half_of_head_one])))
