@@ -136,6 +136,16 @@ def test_functions_in_force_stand_on_the_diagram(visit, folder):
     assert not app.error
 
 
+@pytest.mark.parametrize("body", ["raise ValueError", "while True:\n        pass", "return activation[0]", "syntax ("])
+def test_the_diagram_works_whatever_the_function_does(visit, folder, monkeypatch, body):
+    monkeypatch.setenv("HOOKSCOPE_HOOK_SECONDS", "0.3")
+    (folder / "mine.py").write_text(GOOD.replace("return activation * 0\n", body + "\n"), encoding="utf-8")
+    app = visit("architecture", prompt="When Mary", do="hook fn:mine.no_head")
+    header, _ = picture(app, "picture.architecture")
+    assert header["diagrams"]
+    assert not app.exception
+
+
 def test_the_python_that_is_shown_loads_the_folder(visit, folder, tiny):
     app = visit("lens", prompt="When Mary and John", do="hook fn:mine.no_head")
     code = "\n".join(block.value for block in app.code)
