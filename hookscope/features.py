@@ -3,6 +3,7 @@
 An SAE goes by its name in the dashboard: one that ships, `folder:NAME`, or `release:RELEASE:ID` once it was fetched.
 """
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hookscope.models import Asked, run_of
-from interp_core.errors import InterpError
+from interp_core.errors import DiskError, InterpError
 from interp_core.exchange.documents import dashboards
 from interp_core.harvest.bundle import Harvest, open_harvest
 from interp_core.harvest.library import find_harvests
@@ -19,8 +20,10 @@ from interp_core.models import LoadedModel
 from interp_core.sae.dashboard import with_effects
 from interp_core.sae.effects import Cell, Reach, Removals
 from interp_core.sae.effects import remove_features as _remove_features
-from interp_core.sae.example_effects import Stretch, example_effects
-from interp_core.sae.features import found_folder
+from interp_core.sae.example_effects import example_effects
+from interp_core.sae.features import found_folder, held_sae
+from interp_core.sae.known_effects import MeasuredOn, remember_effects
+from interp_core.sae.measured_effects import stretches_of, top_effect
 from interp_core.sae.ranking import RANKINGS, ActiveFeatures, Ranking, active_features
 from interp_core.sae.reading import FeatureReading, read_features
 from interp_core.sae.spec import checksum_of
@@ -39,7 +42,7 @@ def show_feature(
     """The dashboard of one feature; without a harvest it has no examples.
 
     `effects` adds exact effects on the loss to the top examples: two forward passes an example, and a partial one for each
-    position at which the feature is active.
+    position at which the feature is active. Their mean is kept: the feature browser shows it.
 
     Raises:
         InterpError: There is no such SAE or feature, it does not fit, or the harvest is damaged.
@@ -58,13 +61,14 @@ def feature_document(
         return document
     if found is None:
         raise InterpError(f"Loss effects are measured on examples, and {sae} has no harvest here. Make one first.")
-    top = {number: one for number, one in enumerate(found.feature(feature).examples) if one.kind == 0}
-    stretches = []
-    for example in top.values():
-        window = found.window(example)
-        first = window.pos - example.peak
-        stretches.append(Stretch(window.tokens, first, first + len(example.tokens) - 1))
+    examples = found.feature(feature).examples
+    top = [number for number, one in enumerate(examples) if one.kind == 0]
+    stretches = stretches_of(found, [examples[number] for number in top])
     made = finish(example_effects(model, sae, feature, stretches))
+    if known := top_effect(examples, top, made.found):
+        on = MeasuredOn.of(model.card, held_sae(model, sae).checksum, found)
+        with contextlib.suppress(DiskError):  # the picture needs no room on a disk
+            remember_effects(on, {feature: known}, sae=sae)
     pairs = zip(top, stretches, made.found, strict=True)
     return with_effects(model, document, {number: (stretch.first, effect) for number, stretch, effect in pairs})
 

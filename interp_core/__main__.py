@@ -1,6 +1,6 @@
 """The command line: `fetch` gets the default model, `attention` saves that of many prompts, `train-saes` trains SAEs,
-`harvest` computes what the dashboards of their features need, `export` writes these as files, and `atlas` makes the map of
-their features.
+`harvest` computes what the dashboards of their features need, `export` writes these as files, `atlas` makes the map of
+their features, and `effects` measures what the model loses without them.
 """
 
 import argparse
@@ -18,6 +18,7 @@ _COMMANDS = {
     ),
     "export": ("hookscope.export_command", "write dashboards of features as pages, as JSON, or for Neuronpedia"),
     "atlas": ("interp_core.sae.atlas_command", "make the map of an SAE's features and read what each writes, once"),
+    "effects": ("interp_core.sae.effects_command", "measure what removing features costs, and keep it for the browser"),
     "attention": ("interp_core.attention_command", "save the attention of every prompt of a file"),
     "train-saes": (
         "interp_core.sae_training.command",

@@ -1,4 +1,4 @@
-"""All features of an SAE as one table to search, filter, sort and page: harvest, atlas and labels joined in memory. No torch here.
+"""All features of an SAE as one table to search, filter, sort and page: harvest, atlas, labels and loss effects joined in memory. No torch here.
 
 DuckDB answers; it is told to touch no file and no network before the first question, and questions travel as bound parameters.
 """
@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as arrow
 from jaxtyping import Int
 
-FeatureOrder = Literal["feature", "density", "largest", "mean", "label"]
+FeatureOrder = Literal["feature", "density", "largest", "mean", "loss_effect", "label"]
 FEATURE_ORDERS: tuple[FeatureOrder, ...] = get_args(FeatureOrder)
 FeatureState = Literal["all", "alive", "dead", "labelled"]
 FEATURE_STATES: tuple[FeatureState, ...] = get_args(FeatureState)
@@ -35,10 +35,12 @@ select feature, fired, density, largest, mean, windows, top_tokens, nullif(harve
 from (select range::integer as feature from range(?)) left join harvested using (feature) left join atlas using (feature)
 order by feature
 """
-_COLUMNS = "feature, own, automatic, top_tokens, density, fired, largest, mean, windows, promoted, suppressed, x, y"
-_FROM = "from features left join labels using (feature)"
+_COLUMNS = "feature, own, automatic, top_tokens, density, fired, largest, mean, loss_effect, windows, promoted, suppressed, x, y"
+_JOIN = "left join labels using (feature) left join effects using (feature)"
+_FROM = f"from features {_JOIN}"
 _SORTS: dict[FeatureOrder, str] = {
-    "feature": "feature", "density": "density", "largest": "largest", "mean": "mean", "label": "lower(coalesce(own, automatic))",
+    "feature": "feature", "density": "density", "largest": "largest", "mean": "mean", "loss_effect": "loss_effect",
+    "label": "lower(coalesce(own, automatic))",
 }  # fmt: skip
 _STATES: dict[FeatureState, str] = {
     "all": "true", "alive": "fired > 0", "dead": "fired = 0", "labelled": "own is not null"
@@ -82,6 +84,7 @@ class FeatureTable:
         self.d_sae = d_sae
         self._lock = threading.Lock()
         self._labels: dict[int, str] = {}
+        self._effects: dict[int, float] = {}
         self._held = [duckdb.connect(":memory:", config={"threads": 1, "memory_limit": MEMORY})]
         weakref.finalize(self, _close, self._held)
         tables = {"harvested": (harvested, _HARVESTED), "atlas": (atlas, _ATLAS)}
@@ -92,6 +95,7 @@ class FeatureTable:
         for name in tables:
             self._database.unregister(name)
         self._database.execute("create table labels (feature integer primary key, own varchar)")
+        self._database.execute("create table effects (feature integer primary key, loss_effect double)")
         for setting in (
             "python_enable_replacements = false",
             "enable_external_access = false",
@@ -106,16 +110,25 @@ class FeatureTable:
     def set_labels(self, labels: Mapping[int, str]) -> None:
         """Use these labels of the user's from now on. Costs nothing where they are the same."""
         with self._lock:
-            if labels == self._labels:
-                return
-            self._database.begin()
-            self._database.execute("delete from labels")
-            self._database.execute(
-                "insert into labels select unnest(?::integer[]), unnest(?::varchar[])",
-                [list(labels), list(labels.values())],
-            )
-            self._database.commit()
-            self._labels = dict(labels)
+            if labels != self._labels:
+                self._replace("labels", "varchar", labels)
+                self._labels = dict(labels)
+
+    def set_effects(self, effects: Mapping[int, float]) -> None:
+        """Use these mean loss effects, nats, from now on; all others are unknown. Costs nothing where they are the same."""
+        with self._lock:
+            if effects != self._effects:
+                self._replace("effects", "double", effects)
+                self._effects = dict(effects)
+
+    def _replace(self, table: str, kind: str, values: Mapping[int, Any]) -> None:
+        self._database.begin()
+        self._database.execute(f"delete from {table}")
+        self._database.execute(
+            f"insert into {table} select unnest(?::integer[]), unnest(?::{kind}[])",
+            [list(values), list(values.values())],
+        )
+        self._database.commit()
 
     def find(self, query: FeatureQuery, first: int = 0, count: int | None = None) -> arrow.Table:
         """Rows that fit, in order: the feature, the user's label (`own`) and the automatic one, tokens, figures and place.
@@ -147,7 +160,7 @@ class FeatureTable:
         asked = "(select unnest(?::integer[]) as feature, generate_subscripts(?::integer[], 1) as place)"
         numbers = [int(feature) for feature in features]
         return self._ask(
-            f"select {_COLUMNS} from {asked} join features using (feature) left join labels using (feature) order by place",
+            f"select {_COLUMNS} from {asked} join features using (feature) {_JOIN} order by place",
             [numbers, numbers],
         )
 

@@ -5,7 +5,7 @@ import streamlit as st
 from interp_core.errors import InterpError
 from pages.ui import run_bar, schemas
 from pages.ui.bench import plain
-from pages.ui.features import data, directions, near, offers, table, text, writes
+from pages.ui.features import data, directions, effects, near, offers, table, text, writes
 from pages.ui.opening import open_page
 from pages.ui.sae import bench as sae_bench
 
@@ -35,8 +35,10 @@ st.segmented_control(
     "View", list(_VIEWS), key=state.key("view"), format_func=lambda view: _VIEWS[view][0], required=True,
     label_visibility="collapsed",
 )  # fmt: skip
+followed = None
 try:
-    _VIEWS[state["view"]][1](state, bench, browser)
+    followed = _VIEWS[state["view"]][1](state, bench, browser)
 except InterpError as error:
     st.error(plain(str(error)))
 state.commit()
+effects.go_on_measuring(followed)

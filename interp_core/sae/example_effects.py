@@ -32,7 +32,8 @@ class TokenEffect:
     exact: float
     """Loss with the feature removed at the position before, less the loss as it is; nats, above 0 where it helps."""
     direct: float
-    """The same with its write taken from the final stream alone; NaN where it does not write there by a matrix alone."""
+    """The same with its write taken from the final stream alone; NaN where it does not write there by a matrix alone, or where
+    it was not asked for."""
     before: float
     """Probability of the token as it is, 0 to 1."""
     after: float
@@ -73,10 +74,12 @@ def example_effects(
     stretches: Sequence[Stretch],
     *,
     so_far: ExampleEffects | None = None,
+    direct: bool = True,
 ) -> Generator[Progress, None, ExampleEffects]:
     """The effects on all tokens in front of which the feature is active, of every stretch; yields those so far.
 
-    Costs two forward passes a stretch, and a partial pass for each active position. What `so_far` has is not computed again.
+    Costs two forward passes a stretch, as far as its last token, and a partial pass for each active position; one pass less
+    without the `direct` estimate. What `so_far` has is not computed again.
 
     Raises:
         InterpError: The SAE does not fit, or lacks the feature.
@@ -84,30 +87,33 @@ def example_effects(
     """
     made = so_far or ExampleEffects((), len(stretches))
     for stretch in stretches[len(made.found) :]:
-        made = ExampleEffects((*made.found, _effects(loaded, name, feature, stretch)), len(stretches))
+        made = ExampleEffects((*made.found, _effects(loaded, name, feature, stretch, direct)), len(stretches))
         yield Progress(len(made.found) / made.of, f"{len(made.found)} of {made.of} examples", made)
     return made
 
 
 @torch.no_grad()
-def _effects(loaded: LoadedModel, name: str, feature: int, stretch: Stretch) -> tuple[TokenEffect, ...]:
-    run, sae = Run(loaded.spec, stretch.tokens), held_sae(loaded, name)
-    check_removals(sae, name, [(feature, stretch.first)], len(stretch.tokens))
-    loaded.check_run(len(stretch.tokens))
-    recorded = record_run(loaded.model, loaded.tokens(stretch.tokens), edits_of(loaded, run), keep=[sae.hook])
+def _effects(
+    loaded: LoadedModel, name: str, feature: int, stretch: Stretch, with_direct: bool
+) -> tuple[TokenEffect, ...]:
+    # No token has a say in what stands before it, so the rest of the window need not be run.
+    tokens = stretch.tokens[: stretch.last + 1]
+    run, sae = Run(loaded.spec, tokens), held_sae(loaded, name)
+    check_removals(sae, name, [(feature, stretch.first)], len(tokens))
+    loaded.check_run(len(tokens))
+    recorded = record_run(loaded.model, loaded.tokens(tokens), edits_of(loaded, run), keep=[sae.hook])
     encoded = encode_prompt(loaded, sae, recorded.kept[sae.hook])
     positions = [
-        pos
-        for pos in range(max(0, stretch.first - 1), min(stretch.last, len(stretch.tokens) - 1))
-        if float(encoded.activations[pos, feature])
+        pos for pos in range(max(0, stretch.first - 1), len(tokens) - 1) if float(encoded.activations[pos, feature])
     ]
     if not positions:
         return ()
-    direct = direct_effects(loaded, run, name, [(feature, pos) for pos in positions])
+    nothing = [float("nan")] * len(positions)
+    direct = direct_effects(loaded, run, name, [(feature, pos) for pos in positions]) if with_direct else nothing
     found = []
     for pos, estimate in zip(positions, direct, strict=True):
         logits = without_features(recorded, sae, encoded, [(feature, pos)], pos, pos)[0][0]
-        found.append(_effect(recorded.logits[pos], logits, pos, stretch.tokens[pos + 1], float(estimate)))
+        found.append(_effect(recorded.logits[pos], logits, pos, tokens[pos + 1], float(estimate)))
     return tuple(found)
 
 

@@ -246,7 +246,7 @@ LENS: Schema = {
     "side": choice(("promoted", "suppressed"), "promoted"),
 }
 
-FEATURE_ORDERS = ("feature", "density", "largest", "mean", "label")
+FEATURE_ORDERS = ("feature", "density", "largest", "mean", "loss_effect", "label")
 FEATURE_STATES = ("all", "alive", "dead", "labelled")
 """Those of `interp_core.feature_table`, which imports duckdb; a test compares."""
 BROWSER_VIEWS = ("table", "map", "near", "writes", "text")

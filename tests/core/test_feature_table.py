@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from interp_core.feature_table import FEATURE_ORDERS, FEATURE_STATES, FeatureQuery, FeatureTable
 
 N = 100_000
+EFFECTS = {5: 0.25, 3: 0.0, 70_000: 0.25, 99_999: -0.1, 200_000: 1.0}
+"""Of few features, one of which there is not."""
 WORDS = [
     "the",
     " The",
@@ -55,6 +57,7 @@ def by_pandas(harvested, atlas, labels, query):
     """The same question, answered the plain way."""
     table = harvested.to_pandas().merge(atlas.to_pandas(), on="feature")
     table["own"] = table["feature"].map(labels)
+    table["loss_effect"] = table["feature"].map(EFFECTS)
     text = [
         "\n".join([row.label, *row.top_tokens, *row.promoted, row.own if isinstance(row.own, str) else ""]).lower()
         for row in table.itertuples()
@@ -95,6 +98,7 @@ def labels():
 def table(large, labels):
     known = FeatureTable(N, *large)
     known.set_labels(labels)
+    known.set_effects(EFFECTS)
     return known
 
 
@@ -159,6 +163,19 @@ def test_labels_are_replaced_found_and_told_apart_from_automatic_ones():
     assert table.matching(FeatureQuery(find="asia")).tolist() == []
     table.set_labels({})
     assert table.count(FeatureQuery(state="labelled")) == 0
+
+
+def test_features_whose_loss_effect_is_not_known_come_last_either_way():
+    table = FeatureTable(8, *made(8))
+    assert table.find(FeatureQuery(order="loss_effect"))["loss_effect"].null_count == 8
+    table.set_effects({6: -0.5, 2: 0.25, 4: 0.25})
+    for down, first in ((False, [6, 2, 4]), (True, [2, 4, 6])):
+        found = table.find(FeatureQuery(order="loss_effect", descending=down))
+        assert found["feature"].to_pylist() == [*first, 0, 1, 3, 5, 7]
+    assert table.rows([2, 3])["loss_effect"].to_pylist() == [0.25, None]
+    table.set_effects({3: 1.0})
+    assert table.rows([2, 3])["loss_effect"].to_pylist() == [None, 1.0]
+    assert table.count(FeatureQuery(find="")) == 8
 
 
 def test_rows_come_in_the_order_in_which_they_are_asked_for():

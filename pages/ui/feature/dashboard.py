@@ -19,6 +19,7 @@ from pages.ui.url_state import UrlState
 
 if TYPE_CHECKING:
     from interp_core.harvest.records import Example, Window
+    from interp_core.sae.example_effects import ExampleEffects
 
 _SECOND_WINDOWS = 24
 _SAYS = {"none": "None", "top": "Top examples", "all": "All examples"}
@@ -88,28 +89,49 @@ def _with_effects(
     state: UrlState, bench: Bench, sae: SaeBench, made: dict[str, Any]
 ) -> tuple[dict[str, Any], Followed | None]:
     from interp_core.sae.dashboard import with_effects  # noqa: PLC0415
-    from interp_core.sae.example_effects import Stretch  # noqa: PLC0415
+    from interp_core.sae.measured_effects import stretches_of  # noqa: PLC0415
 
     wanted = [number for number, one in enumerate(made["examples"]) if _is_wanted(state, number, one)]
-    if not wanted:
+    if not wanted or sae.harvest is None:
         return made, None
-    windows = windows_of(sae, made["feature"])
-    stretches = []
-    for number in wanted:
-        example, window = windows[number]
-        first = window.pos - example.peak
-        stretches.append(Stretch(window.tokens, first, first + len(example.tokens) - 1))
+    examples = sae.harvest.feature(made["feature"]).examples
+    stretches = stretches_of(sae.harvest, [examples[number] for number in wanted])
     followed = follow(
         "feature.effects", (sae.checksum, made["feature"], tuple(wanted)),
         lambda so_far: data.example_effects_job(bench.spec, sae, made["feature"], stretches, so_far), "Loss effects",
     )  # fmt: skip
     if followed.made is None:
         return made, followed
+    if followed.made.complete:
+        _keep(bench, sae, made["feature"], wanted, followed.made)
     effects = {
         number: (stretch.first, found)
         for number, stretch, found in zip(wanted, stretches, followed.made.found, strict=False)
     }
     return with_effects(cached.loaded(bench.spec), made, effects), followed
+
+
+def _keep(bench: Bench, sae: SaeBench, feature: int, wanted: list[int], made: "ExampleEffects") -> None:
+    """Say the mean over the top examples, and keep it for the feature browser. Examples are run without interventions."""
+    from interp_core.sae.known_effects import MeasuredOn, known_effects, remember_effects  # noqa: PLC0415
+    from interp_core.sae.measured_effects import top_effect  # noqa: PLC0415
+
+    assert sae.harvest is not None
+    known = top_effect(sae.harvest.feature(feature).examples, wanted, made.found)
+    if known is None:
+        return
+    if known.mean is not None:
+        st.caption(
+            f"Loss effect {known.mean:+.3f} nats in the mean over {known.tokens:,} tokens of its {known.examples} top examples. "
+            "Kept: the feature browser orders by it."
+        )
+    on = MeasuredOn.of(bench.card, sae.checksum, sae.harvest)
+    if known_effects(on).get(feature) == known:
+        return
+    try:
+        remember_effects(on, {feature: known}, sae=sae.name)
+    except InterpError as error:
+        st.warning(plain(str(error)))
 
 
 def _is_wanted(state: UrlState, number: int, example: dict[str, Any]) -> bool:

@@ -17,6 +17,7 @@ def of_table(browser: Browser, query: "FeatureQuery") -> str:
     imports = "from interp_core.feature_table import FeatureQuery, FeatureTable\n"
     imports += "from interp_core.harvest.bundle import open_harvest\n" if harvest else ""
     imports += "from interp_core.sae.atlas_files import find_atlas\n" if browser.atlas else ""
+    imports += "from interp_core.sae.known_effects import MeasuredOn, known_effects\n" if browser.effects() else ""
     path = (
         ""
         if harvest is None
@@ -29,9 +30,11 @@ def of_table(browser: Browser, query: "FeatureQuery") -> str:
         lines += f"atlas = find_atlas({browser.sae.checksum!r}, {facts['model']!r}, {facts['revision']!r})\n"
         atlas = "atlas.table"
     table = "harvest.table()" if harvest else "None"
-    return (
-        f"{lines}table = FeatureTable({browser.sae.config.d_sae}, {table}, {atlas})\ntable.find({query!r}).to_pandas()"
-    )
+    lines += f"table = FeatureTable({browser.sae.config.d_sae}, {table}, {atlas})\n"
+    if browser.effects():
+        lines += f"known = known_effects({browser.on!r})\n"
+        lines += "table.set_effects({feature: one.mean for feature, one in known.items() if one.mean is not None})\n"
+    return f"{lines}table.find({query!r}).to_pandas()"
 
 
 def of_neighbours(bench: Bench, browser: Browser, feature: int) -> str:

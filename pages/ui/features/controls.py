@@ -17,6 +17,7 @@ _ORDERS = {
     "density": "Density",
     "largest": "Largest activation",
     "mean": "Mean activation",
+    "loss_effect": "Loss effect",
     "label": "Label",
 }
 _FIND_HELP = (

@@ -2,7 +2,7 @@
 
 # ruff: noqa: PLC0415  torch must not delay the first paint
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from interp_core.feature_table import FeatureTable
     from interp_core.models import LoadedModel
     from interp_core.sae.atlas_files import Atlas
+    from interp_core.sae.known_effects import KnownEffect, MeasuredOn
+    from interp_core.sae.measured_effects import MeasuredEffects
     from interp_core.sae.neighbours import Neighbours
     from interp_core.sae.text_features import TextFeatures
     from interp_core.sae.token_writes import TokenWrites
@@ -34,33 +36,48 @@ class Browser:
     sae: SaeBench
     table: "FeatureTable"
     atlas: "Atlas | None"
+    on: "MeasuredOn | None"
+    """What loss effects are measured on; None without a harvest."""
 
     @property
     def harvested(self) -> bool:
         """Whether it is known when features fire."""
         return self.sae.harvest is not None
 
+    def effects(self) -> "Mapping[int, KnownEffect]":
+        """The loss effects that are known by now, which the table uses from then on."""
+        from interp_core.sae.known_effects import known_effects
+
+        known = known_effects(self.on) if self.on else {}
+        self.table.set_effects({feature: one.mean for feature, one in known.items() if one.mean is not None})
+        return known
+
 
 def browser(bench: Bench, sae: SaeBench) -> Browser:
-    """Join harvest, atlas and labels; says so where the user's labels cannot be read.
+    """Join harvest, atlas, labels and loss effects; says so where the user's labels cannot be read.
 
     Raises:
         HarvestError: The harvest is not what was written.
     """
     from interp_core.sae.atlas_files import find_atlas
+    from interp_core.sae.known_effects import MeasuredOn
 
+    on = MeasuredOn.of(bench.card, sae.checksum, sae.harvest) if sae.harvest else None
     atlas = find_atlas(sae.checksum, bench.card.name, bench.card.revision)
     keys = (
         sae.checksum,
         sae.harvest and (str(sae.harvest.folder), sae.harvest.checksums[TABLE]),
         atlas and atlas.facts["parquet_sha256"],
+        on,
     )
     table = _table(sae, atlas, keys)
     try:
         table.set_labels({feature: label.text for feature, label in labels_of(sae.checksum).items()})
     except LabelError as error:
         st.warning(plain(str(error)))
-    return Browser(sae, table, atlas)
+    found = Browser(sae, table, atlas, on)
+    found.effects()
+    return found
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -93,6 +110,20 @@ def start_atlas(bench: Bench, sae: SaeBench) -> None:
 
     job = cached.engine().submit(bench.spec, ("atlas", sae.checksum), work, keep=False)
     _atlas_jobs()[bench.spec, sae.checksum] = job
+
+
+def effects_job(bench: Bench, sae: SaeBench, features: tuple[int, ...], so_far: "MeasuredEffects | None") -> Job:
+    """Loss effects of features under way; what is known already costs nothing, so the result need not be cached."""
+    harvest = sae.harvest
+    assert harvest is not None
+
+    def work(model: "LoadedModel") -> Any:
+        from interp_core.sae.measured_effects import measure_effects
+
+        return measure_effects(model, sae.name, harvest, features, so_far=so_far)
+
+    key = ("measure effects", sae.checksum, harvest.fingerprint, features)
+    return cached.engine().submit(bench.spec, key, work, keep=False)
 
 
 def neighbours(bench: Bench, sae: SaeBench, feature: int) -> "Neighbours":

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 Extra = dict[str, tuple[Sequence[Any], Any]]
 """Further columns by heading: values, and Streamlit's column configuration or None."""
 _ROW_PX, _MOST_ROWS = 35, 16
+_EFFECT_HELP = (
+    "How much the loss of the next token rises when the feature is removed where it fires: the mean over its own top examples. "
+    "Exact, on the clean model; measured on demand, and empty where nobody did."
+)
 
 
 def show(state: UrlState, browser: Browser, found: "arrow.Table", name: str, extra: Extra | None = None) -> None:
@@ -33,11 +37,13 @@ def show(state: UrlState, browser: Browser, found: "arrow.Table", name: str, ext
         columns["fires on"] = [words.tokens(one) for one in rows["top_tokens"]]
         columns["density"] = [None if value is None else 100 * value for value in rows["density"]]
         columns |= {"largest": rows["largest"], "mean": rows["mean"]}
+        columns["loss effect, nats"] = pd.Series(rows["loss_effect"], dtype="float64")
         config |= {
             "fires on": st.column_config.ListColumn(width="medium", help="Tokens at the peaks of its strongest examples."),
             "density": st.column_config.NumberColumn(format="%.4f %%", help="Share of the harvested tokens on which it is active."),
             "largest": st.column_config.NumberColumn(format="%.2f", help="Largest activation, in the SAE's own units."),
             "mean": st.column_config.NumberColumn(format="%.2f", help="Mean of the activations above 0, in the SAE's own units."),
+            "loss effect, nats": st.column_config.NumberColumn(format="%+.3f", help=_EFFECT_HELP),
         }  # fmt: skip
     if browser.atlas is not None and not browser.atlas.without_tokens:
         columns["promotes"] = [words.tokens(one) for one in rows["promoted"]]

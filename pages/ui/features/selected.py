@@ -34,6 +34,11 @@ def show(state: UrlState, browser: Browser) -> None:
             lines.append(
                 f"Density {row['density']:.2e} · largest activation {row['largest']:.2f} · mean {row['mean']:.2f}, in the SAE's own units"
             )
+        known = browser.effects().get(feature)
+        if known and known.mean is not None:
+            lines.append(
+                f"Loss effect {known.mean:+.3f} nats, exact: the mean over {known.tokens:,} tokens of its {known.examples} top examples"
+            )
         st.markdown("  \n".join(lines))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.page_link(

@@ -6,8 +6,9 @@ import math
 import streamlit as st
 
 from pages.ui.bench import Bench
-from pages.ui.features import code, controls, offers, rows, selected
+from pages.ui.features import code, controls, effects, offers, rows, selected
 from pages.ui.features.data import Browser
+from pages.ui.following import Followed
 from pages.ui.url_state import UrlState
 
 PAGE = 50
@@ -16,12 +17,14 @@ _HOW_TO_READ = (
     "dead there. **Fires on** are the tokens at the peaks of its strongest examples, the most frequent first. **Promotes** are the "
     "tokens whose logits its decoder row raises most, which says what it writes by itself, not when it fires (Bricken et al. 2023, "
     "*Towards Monosemanticity*). An **automatic label** is made by rule from the tokens of the strongest examples: no language model "
-    "was asked, and nobody checked it. **Your label** is what you wrote on the feature's page."
+    "was asked, and nobody checked it. **Your label** is what you wrote on the feature's page. The **loss effect** is measured, not "
+    "estimated: the model runs again on the feature's own top examples with the feature removed at one token at a time, and the loss "
+    "of the next token rises by that much in the mean; below 0 the feature harms there. On other text it may differ."
 )
 
 
-def show(state: UrlState, bench: Bench, browser: Browser) -> None:
-    """Draw the view."""
+def show(state: UrlState, bench: Bench, browser: Browser) -> Followed | None:
+    """Draw the view; returns the loss effects that are still being measured."""
     query = controls.show(state, browser, ordered=True)
     total = browser.table.count(query)
     n_pages = max(1, math.ceil(total / PAGE))
@@ -29,13 +32,16 @@ def show(state: UrlState, bench: Bench, browser: Browser) -> None:
         state.set("page", 1)
     first = (state["page"] - 1) * PAGE
     whole = f" of {browser.sae.config.d_sae:,}" if controls.is_narrowed(query) else ""
+    followed = None
     if total:
         st.caption(
             f"Features {first + 1:,} to {min(total, first + PAGE):,} of {total:,} found{whole}. Click a row to select one."
         )
+        followed = effects.show(bench, browser, browser.table.find(query, first, PAGE))
         found = browser.table.find(query, first, PAGE)
-        about = hashlib.sha256(repr((browser.sae.checksum, query, first)).encode()).hexdigest()[:16]
-        rows.show(state, browser, found, f"table.{about}")
+        # Rows may move while loss effects come in, and a selection counts rows.
+        shown = (browser.sae.checksum, query, first, *found["feature"].to_pylist())
+        rows.show(state, browser, found, f"table.{hashlib.sha256(repr(shown).encode()).hexdigest()[:16]}")
         _show_pages(state, n_pages)
     else:
         st.info("No feature fits. Take a word away, or widen the density.")
@@ -46,6 +52,7 @@ def show(state: UrlState, bench: Bench, browser: Browser) -> None:
     rows.show_downloads(
         "features", lambda: rows.full(browser, browser.table.find(query)), code.of_table(browser, query)
     )
+    return followed
 
 
 def _show_pages(state: UrlState, n_pages: int) -> None:
