@@ -16,6 +16,7 @@ from interp_core.harvest.harvesting import harvest
 from interp_core.harvest.plan import HarvestPlan
 from interp_core.jobs import finish
 from interp_core.sae.features import held_sae
+from interp_core.sae.known_effects import MeasuredOn, known_effects
 from tests.core.harvest_killed import TEXTS
 from tests.core.test_saes import D_SAE, write_sae
 
@@ -29,7 +30,7 @@ def model(tiny, tmp_path_factory):
     """The tiny model, with two SAEs and a harvest of the first."""
     root = tmp_path_factory.mktemp("features")
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("SAES", "HARVESTS", "LABELS"):
+        for name in ("SAES", "HARVESTS", "LABELS", "CACHE"):
             patch.setenv(f"HOOKSCOPE_{name}", str(root / name.lower()))
         write_sae(root / "saes" / "one", tiny, "topk")
         write_sae(root / "saes" / "two", tiny, "standard", hook="blocks.0.hook_resid_post")
@@ -55,9 +56,15 @@ def test_a_feature_is_a_picture_with_the_largest_harvest_s_examples(model):
 
 
 def test_effects_are_on_the_top_examples_and_are_exact(model):
-    document = hookscope.feature_document(model, NAME, 7, effects=True)
+    harvested = hookscope.features.harvest_of(NAME)
+    feature = int(harvested.dense("fired").argmax())
+    document = hookscope.feature_document(model, NAME, feature, effects=True)
     with_losses = [one for one in document["examples"] if "losses" in one]
     assert with_losses == [one for one in document["examples"] if one["kind"] == 0]
+    kept = known_effects(MeasuredOn.of(model.card, held_sae(model, NAME).checksum, harvested))[feature]
+    exact = [value for one in with_losses for value in one["losses"]["exact"] if value is not None]
+    assert (kept.tokens, kept.examples) == (len(exact), len(with_losses))
+    assert kept.mean == pytest.approx(np.mean(exact), rel=1e-4)
     with pytest.raises(InterpError, match="has no harvest here"):
         hookscope.show_feature(model, "folder:two", 3, effects=True)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from interp_core import feature_table
-from interp_core.errors import SaeError
+from interp_core.errors import DiskError, SaeError
 from interp_core.harvest.documents import Texts
 from interp_core.harvest.harvesting import harvest
 from interp_core.harvest.library import find_harvests
@@ -17,15 +17,17 @@ from interp_core.interventions import Intervention
 from interp_core.jobs import finish
 from interp_core.labels import labels_of, set_label
 from interp_core.prompts import Prompt
+from interp_core.sae import measured_effects
 from interp_core.sae.atlas import make_atlas
 from interp_core.sae.atlas_files import find_atlas
 from interp_core.sae.features import held_sae
+from interp_core.sae.known_effects import KnownEffect, MeasuredOn, known_effects, remember_effects
 from interp_core.sae.neighbours import neighbours_of
 from interp_core.sae.spec import checksum_of
 from interp_core.sae.text_features import fires_on
 from interp_core.sae.token_writes import writes_on
 from interp_core.types import Progress, Run
-from pages.ui import schemas
+from pages.ui import cached, schemas
 from pages.ui.features import words as spelling
 from tests.core.harvest_killed import TEXTS
 from tests.core.test_saes import D_SAE, write_sae
@@ -47,7 +49,7 @@ def folder(tiny, tmp_path_factory):
     """Two SAEs; of the first, a harvest, an atlas and a label."""
     root = tmp_path_factory.mktemp("features")
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("SAES", "HARVESTS", "LABELS"):
+        for name in ("SAES", "HARVESTS", "LABELS", "CACHE"):  # a cache of its own: loss effects are kept there
             patch.setenv(f"HOOKSCOPE_{name}", str(root / name.lower()))
         patch.setattr("interp_core.sae.atlas.layout_steps", quick)
         write_sae(root / "saes" / "one", tiny, "topk")
@@ -134,6 +136,115 @@ def test_a_link_asks_the_table_what_its_words_say(browse, folder, tiny, link):
         assert rows(app)["feature"].tolist() == expected
     else:
         assert "No feature fits" in words(app)
+
+
+def on_of(tiny, folder):
+    sha = checksum_of(folder / "saes" / "one")
+    return MeasuredOn.of(tiny.card, sha, find_harvests(sha)[0][0])
+
+
+@pytest.fixture
+def unmeasured(tiny, folder):
+    """No loss effect is known, before and after."""
+    path = on_of(tiny, folder).file
+    path.unlink(missing_ok=True)
+    yield on_of(tiny, folder)
+    path.unlink(missing_ok=True)
+
+
+def effects_of(app):
+    return rows(app)["loss effect, nats"]
+
+
+def most_frequent(folder):
+    """The feature that is active on most tokens, and so in front of some."""
+    return int(find_harvests(checksum_of(folder / "saes" / "one"))[0][0].dense("fired").argmax())
+
+
+def test_loss_effects_of_the_rows_on_screen_are_measured_and_shown(browse, unmeasured, tiny, folder):
+    feature = most_frequent(folder)
+    app = browse(find=f"L1F{feature}")
+    assert effects_of(app).isna().all()
+    assert "1 features × up to 20 examples" in words(app)
+    app.button(key="browse.measure").click().run()
+    assert not app.exception and not app.error
+    known = known_effects(unmeasured)
+    assert list(known) == [feature]
+    assert effects_of(app).tolist() == pytest.approx([known[feature].mean])
+    assert "browse.measure" not in [button.key for button in app.button]
+    app = browse(feature=str(feature))
+    assert f"Loss effect {known[feature].mean:+.3f} nats, exact: the mean over {known[feature].tokens}" in words(app)
+    assert effects_of(app).notna().tolist() == [index == feature for index in range(D_SAE)]
+    assert "set_effects" in app.code[-1].value
+    *lines, last = app.code[-1].value.split("\n")
+    space: dict = {}
+    exec("\n".join(lines), space)
+    assert eval(last, space)["loss_effect"].dropna().tolist() == [known[feature].mean]
+
+
+@pytest.mark.parametrize("down", [{}, {"descending": "1"}])
+def test_a_link_orders_by_loss_effect_with_the_unknown_last(browse, unmeasured, down):
+    remember_effects(
+        unmeasured, {9: KnownEffect(-0.25, 4, 2), 3: KnownEffect(0.5, 4, 2), 5: KnownEffect(None, 0, 2)}, sae=NAME
+    )
+    app = browse(order="loss_effect", **down)
+    others = [index for index in range(D_SAE) if index not in (3, 9)]
+    assert rows(app)["feature"].tolist() == [f"L1F{index}" for index in ([3, 9] if down else [9, 3]) + others]
+    assert effects_of(app).tolist()[:2] == ([0.5, -0.25] if down else [-0.25, 0.5]) and effects_of(app)[2:].isna().all()
+    assert f"{len(alive_and_unknown(app, {3, 5, 9})):,} features × up to 20 examples" in words(app)
+
+
+def alive_and_unknown(app, known):
+    return [one for one, density in zip(rows(app)["feature"], rows(app)["density"], strict=True)
+            if density and int(one[3:]) not in known]  # fmt: skip
+
+
+def test_measuring_is_stopped_and_goes_on(browse, unmeasured, monkeypatch):
+    real, given = measured_effects.measure_effects, []
+
+    def slow(*asked, so_far=None):
+        given.append(so_far)
+        for step in real(*asked, so_far=so_far):
+            yield step
+            time.sleep(0.3 if len(step.partial.found) < 2 else 0)
+
+    monkeypatch.setattr(measured_effects, "measure_effects", slow)
+    app = browse(least="0.1")
+    wanted = alive_and_unknown(app, set())
+    assert len(wanted) > 2
+    monkeypatch.setattr("pages.ui.features.effects.go_on", lambda *_: None)  # what is drawn while it is under way stays
+    app.button(key="browse.measure").click().run()
+    asked = app.session_state["browse.effects.wanted"]
+    (job,) = cached.engine()._in_flight.values()
+    app.session_state["browse.effects.stopped"] = (asked, job.progress.partial)  # as the button does
+    job.cancel()
+    job.done.wait(30)
+    app.run()
+    assert "Stopped: " in words(app)
+    kept = dict(known_effects(unmeasured))
+    assert len(kept) < len(wanted)
+    app.button(key="browse.effects.go").click().run()
+    deadline = time.monotonic() + 60
+    while len(known_effects(unmeasured)) < len(wanted) and time.monotonic() < deadline:
+        app.run()
+    app.run()
+    assert effects_of(app).notna().sum() == len(wanted)
+    assert kept.items() <= dict(known_effects(unmeasured)).items()
+    assert given[-1] is not None
+
+
+def test_a_failure_to_keep_is_said_and_can_be_tried_again(browse, unmeasured, folder, monkeypatch):
+    def full(*_, **__):
+        raise DiskError("The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(measured_effects, "remember_effects", full)
+        app = browse(find=f"L1F{most_frequent(folder)}")
+        app.button(key="browse.measure").click().run()
+        assert "The disk is full" in app.error[0].value
+    app.run()
+    app.button(key="browse.measure").click().run()
+    assert effects_of(app).notna().all()
 
 
 def test_a_page_that_there_is_not_becomes_the_first(browse):

@@ -1,13 +1,19 @@
 """The pages on features under AppTest: a tiny model, a random SAE, and a harvest made here."""
 
+import time
+
 import pytest
 
 from interp_core.harvest.documents import Texts
 from interp_core.harvest.harvesting import harvest
+from interp_core.harvest.library import find_harvests
 from interp_core.harvest.plan import HarvestPlan
+from interp_core.interventions import Intervention
 from interp_core.jobs import finish
 from interp_core.labels import labels_of
 from interp_core.sae.features import held_sae
+from interp_core.sae.known_effects import MeasuredOn, known_effects
+from interp_core.sae.measured_effects import measure_effects
 from interp_core.sae.spec import checksum_of
 from tests.core.harvest_killed import TEXTS
 from tests.core.test_saes import D_SAE, write_sae
@@ -105,6 +111,28 @@ def test_loss_effects_come_when_they_are_asked_for(open_page):
     assert not app.error and not app.exception
     app.segmented_control(key="feature.by").set_value("effect").run()
     assert "how much its loss rises" in words(app) or "active on no token" in words(app)
+
+
+@pytest.mark.parametrize("do", [[], [Intervention("zero", "mlp_out", layers=(0,)).text]])
+def test_loss_effects_of_the_top_examples_are_kept_for_the_browser_and_are_of_the_clean_model(
+    open_page, tiny, folder, do
+):
+    sha = checksum_of(folder / "saes" / "one")
+    (made,), _ = find_harvests(sha)
+    feature, on = int(made.dense("fired").argmax()), MeasuredOn.of(tiny.card, sha, made)
+    for losses in ("top", "all"):
+        on.file.unlink(missing_ok=True)
+        app = open_page("feature", feature=str(feature), losses=losses, do=do)
+        deadline = time.monotonic() + 60
+        while not known_effects(on) and time.monotonic() < deadline:
+            app.run()
+        kept = known_effects(on)[feature]
+        assert f"Loss effect {kept.mean:+.3f} nats in the mean over {kept.tokens} tokens" in words(app)
+        on.file.unlink()
+        assert dict(finish(measure_effects(tiny, NAME, made, [feature])).found) == {feature: kept}
+    on.file.unlink()
+    open_page("feature", feature=str(feature), example="0")
+    assert known_effects(on) == {}
 
 
 def test_a_second_sae_is_correlated_with(open_page):

@@ -64,8 +64,9 @@ def _offer(browser: Browser, unknown: tuple[int, ...]) -> None:
     n, context = len(unknown), int(browser.sae.harvest.facts["plan"]["context"]) if browser.sae.harvest else 0
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"Loss effects: {n:,} features × up to {N_TOP} examples, {n * N_TOP:,} passes over up to {context} tokens and some more "
-            "from the layer on: seconds a feature on a CPU. How long the rest takes is said on the way; what is known is kept."
+            f"Loss effects: {n:,} features × up to {N_TOP} examples, {n * N_TOP:,} passes over up to {context} tokens, and shorter ones "
+            "for each token where a feature fires. On a CPU that can take a minute a feature. The time left is said on the way, and "
+            "what is known is kept."
         )
         st.button(
             f"Measure loss effects of these {n:,}" if n > 1 else "Measure the loss effect of this one",
