@@ -48,9 +48,10 @@ check: $(VENV)/.dev
 
 bench: bench-start bench-attention bench-response bench-patching bench-features bench-architecture
 
+# Threads that wait asleep: on a shared machine, seconds of CPU would else count waiting as work.
 bench-%: $(VENV)/.dev
 	$(BIN)/python -m interp_core fetch
-	$(BIN)/python -m benchmarks.$* $(ARGS)
+	OMP_WAIT_POLICY=passive $(BIN)/python -m benchmarks.$* $(ARGS)
 
 # ARGS="--model ... --layers ... --out ..." trains others; python -m interp_core train-saes --help lists all.
 train-saes: $(VENV)/.run
