@@ -40,13 +40,14 @@ def show(bench: Bench, browser: Browser, found: "arrow.Table") -> Followed | Non
         done = sum(feature in browser.effects() for feature in asked[1])
         if followed.made is not None and followed.made.complete:
             st.session_state.pop(_WANTED)
-            st.caption(f"Measured: {done:,} features. Their loss effects are kept on this machine.")
+            st.caption(f"Done: {done:,} of {len(asked[1]):,} features are known, and kept on this machine.")
             return None
         if followed.job is None:
             st.caption(f"Stopped: {done:,} of {len(asked[1]):,} features are known, and kept.")
             if set(unknown) - set(asked[1]):
                 _offer(browser, unknown)
             return None
+        st.empty()  # in place of the button that was pressed, which would stay, dimmed, until the page has ended
     return followed
 
 
