@@ -47,7 +47,6 @@ def show(bench: Bench, browser: Browser, found: "arrow.Table") -> Followed | Non
             if set(unknown) - set(asked[1]):
                 _offer(browser, unknown)
             return None
-        # Also in place of the button that was pressed, which would stay, dimmed, until the page has ended.
         st.caption(f"{done:,} of {len(asked[1]):,} features are known. Each is kept at once.")
     return followed
 
