@@ -55,4 +55,4 @@ bench-%: $(VENV)/.dev
 
 # ARGS="--model ... --layers ... --out ..." trains others; python -m interp_core train-saes --help lists all.
 train-saes: $(VENV)/.run
-	OMP_WAIT_POLICY=passive $(BIN)/python -m interp_core train-saes --out data/saes $(ARGS)
+	$(BIN)/python -m interp_core train-saes --out data/saes $(ARGS)

@@ -5,6 +5,7 @@ their features, and `effects` measures what the model loses without them.
 
 import argparse
 import importlib
+import os
 import sys
 
 from interp_core.default_model import ensure_default_model
@@ -35,6 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m interp_core", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("fetch", help="fetch, verify and convert the default model, once")
+    # Before torch is imported: threads that wait awake cost as much as those that work, wherever something else runs too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     called = None
     for name, (module, about) in _COMMANDS.items():
         command = commands.add_parser(name, help=about)
