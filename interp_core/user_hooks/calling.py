@@ -78,13 +78,14 @@ _callers = threading.local()
 """One caller for each thread that calls, so that two models do not wait for each other's functions."""
 
 
-def call(function: Callable[[], Any], file: Path | None, what: str) -> Any:
+def call(function: Callable[[], Any], file: Path | None, what: str, *, times: int = 1) -> Any:
     """Call the user's code and return what it returns.
 
     Args:
         function: What is called.
         file: Where the code stands, to name the line of an error.
         what: What is done, for the sentence.
+        times: How many calls of the user's it makes, each of which may take the limit.
 
     Raises:
         HookFunctionError: It raised.
@@ -93,7 +94,7 @@ def call(function: Callable[[], Any], file: Path | None, what: str) -> Any:
     caller = getattr(_callers, "here", None)
     if caller is None:
         caller = _callers.here = _Caller()
-    seconds = time_limit()
+    seconds = times * time_limit()
     try:
         value, error = caller.ask(function, seconds)
     except queue.Empty:

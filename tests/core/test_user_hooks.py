@@ -335,3 +335,14 @@ def test_the_text_form_is_read_back():
     assert spec.text == "off hook fn:mine.fine L1-2 H3 P4"
     assert Intervention.parse(spec.text) == spec
     assert spec.label == "hook mine.fine L1-2 H3 P4"
+
+
+def test_the_limit_is_of_each_row(tiny, hooks_folder, monkeypatch):
+    monkeypatch.setenv("HOOKSCOPE_HOOK_SECONDS", "0.5")
+    write(
+        hooks_folder,
+        "import time\n@hook('blocks.1.attn.hook_z')\ndef slow(a, hook):\n    time.sleep(0.1)\n    return a\n",
+    )
+    pair = PromptPair(*(run_under(tiny, ["hook fn:mine.slow"], tokens) for tokens in (CLEAN, CORRUPTED)))
+    made = finish(patch_sweep(tiny, pair, METRIC, SweepPlan("resid_pre"), preview=False))
+    assert made.complete
