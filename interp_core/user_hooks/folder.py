@@ -14,6 +14,8 @@ from interp_core.user_hooks.declaring import Declared, declared_of
 
 _MOST_FILES = 100
 _MOST_BYTES = 1_000_000
+_LOADING = 6
+"""Times the limit of a call: the first file imports hookscope, and whatever else it needs."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _read(path: Path, stamp: tuple[int, int]) -> HookFile:
     try:
         source = path.read_bytes()
         version = hashlib.sha256(source).hexdigest()[:12]
-        space = call(lambda: _executed(path, source, version), path, f"Loading {path.name}")
+        space = call(lambda: _executed(path, source, version), path, f"Loading {path.name}", times=_LOADING)
     except (InterpError, OSError) as error:
         return HookFile(path, stamp, problem=str(error))
     functions = tuple(_functions(path, space, version))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import hookscope
 from interp_core.ablation import AblationPlan, ablate_each
 from interp_core.attached import attached
 from interp_core.attention import LivePatterns
@@ -25,6 +26,8 @@ from interp_core.prompt_pairs import PromptPair
 from interp_core.types import ModelSpec, Run
 from interp_core.user_hooks import library
 from interp_core.user_hooks.declaring import hook
+
+assert hookscope.hook is hook  # imported before any limit counts
 
 CLEAN = (0, 17, 201, 33, 5, 90, 17, 300, 41)
 CORRUPTED = (0, 17, 201, 33, 5, 9, 17, 300, 41)
