@@ -61,7 +61,9 @@ class ArchitecturePanel {
   arrow(shown, { hooks, source, target }, blocks) {
     const nodes = blocks.flatMap((block) => block.nodes);
     const titleOf = (id) => (id === "stream" ? "the residual stream" : nodes.find((node) => node.id === id)?.title ?? id);
-    const shape = nodes.flatMap(({ ports }) => ports).find(({ hook }) => hooks.some((one) => hook.endsWith(`.${one}`) || hook === one))?.shape;
+    const own = nodes.flatMap(({ ports }) => ports).find(({ hook }) => hooks.some((one) => hook.endsWith(`.${one}`) || hook === one));
+    // Into a norm goes the stream, of which no hook point of that name tells.
+    const shape = (own ?? nodes.find(({ part }) => part.startsWith("resid_"))?.ports[0])?.shape;
     return [
       this.heading(hooks.length ? hooks[0].replace("hook_", "") : "arrow", shown.layer === null ? "" : `layer ${shown.layer}`),
       el("p", { class: "hs-arch-line" }, `from ${titleOf(source)} to ${titleOf(target)}`),

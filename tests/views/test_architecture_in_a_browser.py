@@ -257,3 +257,12 @@ def test_a_standalone_file_works_without_scripts_errors_or_network(open_page):
     page = open_page(Component.load("architecture").standalone(payload("gemma2"), "gemma2", "dark"))
     part(page, "attn").locator("[data-head='1']").click()
     expect(panel(page)).to_contain_text("window 32")
+
+
+@pytest.mark.parametrize(
+    ("key", "shape"), [("ln2_in", "pos × 64"), ("attn_out", "pos × 64"), ("resid_mid", "pos × 64")]
+)
+def test_an_arrow_says_the_shape_of_what_it_carries(browser, key, shape):
+    with stage(browser, "architecture", payload("llama")) as page:
+        page.locator(f"[data-layer='0'] .hs-arch-arrow[data-target='{key}'] path").first.dispatch_event("click")
+        expect(panel(page)).to_contain_text(shape)
