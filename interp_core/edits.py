@@ -19,6 +19,7 @@ from interp_core.sae.features import fit_feature, held_sae
 from interp_core.sources import SourceRuns, check_derived, stored_vector
 from interp_core.types import Run
 from interp_core.user_hooks.edit import FunctionEdit
+from interp_core.user_hooks.folder import HookFunction
 from interp_core.user_hooks.library import function_named
 from interp_core.user_hooks.places import places_of
 
@@ -62,10 +63,12 @@ def edits_of_generation(loaded: LoadedModel, run: Run) -> tuple[AnyEdit, ...]:
 def _resolve(loaded: LoadedModel, run: Run, *, grows: bool = False) -> tuple[AnyEdit, ...]:
     sources = SourceRuns(loaded, run)
     wanted: list[tuple[Intervention, HookPoint, int | None]] = []
+    functions: dict[str, HookFunction] = {}  # each looks at its folder once, not once a layer
     for spec in run.interventions:
         fitted = _fit(loaded, spec)
         if fitted.function:
-            places = places_of(function_named(fitted.function, fitted.version), loaded.hook_points, fitted)
+            function = functions[fitted.function] = function_named(fitted.function, fitted.version)
+            places = places_of(function, loaded.hook_points, fitted)
             for place in places:
                 check_derived(loaded, place.point, len(run.tokens))
             wanted += [(fitted, place.point, place.layer) for place in places]
@@ -80,7 +83,7 @@ def _resolve(loaded: LoadedModel, run: Run, *, grows: bool = False) -> tuple[Any
     made: list[_Edit] = []
     for spec, point, layer in wanted:
         if spec.function:
-            made.append(FunctionEdit(spec, point, layer, function_named(spec.function, spec.version), grows))
+            made.append(FunctionEdit(spec, point, layer, functions[spec.function], grows))
         elif spec.sae:
             _join(made, FeatureEdit((spec,), held_sae(loaded, spec.sae)))
         else:
