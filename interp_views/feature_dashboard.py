@@ -20,7 +20,7 @@ from interp_views.feature_dashboard_data import (
     Rows,
     TokenScores,
 )
-from interp_views.tokens import visible
+from interp_views.tokens import is_plain, visible
 from interp_views.wire import pack
 
 __all__ = [
@@ -58,6 +58,8 @@ def _message(views: Sequence[FeatureView], compact: bool, about: str) -> bytes:
 
 def plain(text: str) -> str:
     """Return a text of people as it is shown: spaces stay, what cannot be seen becomes a sign."""
+    if is_plain(text):
+        return text
     return "".join(character if character == " " else visible(character) for character in text)
 
 
@@ -72,7 +74,7 @@ class _Pool:
 
     def arrays(self) -> dict[str, np.ndarray]:
         # Signs stand for newlines within tokens, so that a newline can end each of them.
-        texts = "\n".join(text for text, _ in self.words)
+        texts = "\n".join(visible(token) for token, _ in self.words)
         few = len(self.words) < 2**16
         return {
             "numbers": np.concatenate([np.zeros(0, np.float32), *self.numbers]),
@@ -90,7 +92,7 @@ class _Pool:
     def tokens(self, tokens: Sequence[str], ids: Sequence[int] | None = None) -> list[int]:
         start = len(self.places)
         for token, index in zip(tokens, ids or [_NO_ID] * len(tokens), strict=True):
-            self.places.append(self.words.setdefault((visible(token), int(index)), len(self.words)))
+            self.places.append(self.words.setdefault((token, int(index)), len(self.words)))
         return [start, len(tokens)]
 
     def feature(self, view: FeatureView) -> dict[str, object]:

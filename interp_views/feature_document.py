@@ -197,4 +197,6 @@ def _whole(value: Any) -> int:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{str(value)[:40]!r} is no text")
-    return value[:_MOST_TEXT].encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written
+    cut = value[:_MOST_TEXT]
+    # Half a surrogate pair cannot be written.
+    return cut if cut.isascii() else cut.encode("utf-8", "replace").decode()

@@ -25,7 +25,14 @@ def visible(token: str) -> str:
     marks, zero-width characters, variation selectors, odd spaces, unpaired surrogates) is named as `⟨U+202E⟩`.
     The empty string is `∅`.
     """
-    return "".join(map(_sign, token)) or "∅"
+    if is_plain(token):
+        return token.replace(" ", "·") or "∅"
+    return "".join(map(_sign, token))
+
+
+def is_plain(text: str) -> bool:
+    """Whether all of a text can be seen, but for spaces: ASCII without control characters. Quick, for most texts are."""
+    return text.isascii() and text.isprintable()
 
 
 def label(pos: int, token: str) -> str:

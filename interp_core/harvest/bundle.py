@@ -6,6 +6,7 @@ The manifest holds a checksum of every file and of itself; a file is checked whe
 import functools
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ class Harvest:
         """
         if not 0 <= index < self.d_sae:
             raise HarvestError(f"There is no feature {index:,}: this SAE has features 0 to {self.d_sae - 1:,}.")
-        dense = {name: self.dense(name, index) for name in ("fired", "windows_fired", "total", "largest", "smallest")}
+        dense = self._dense(("fired", "windows_fired", "total", "largest", "smallest"), index)
         histogram, fired = np.array(self._rows(HISTOGRAMS, index)[0]["counts"], np.int64), int(dense["fired"])
         smallest, largest = float(dense["smallest"]) if fired else 0.0, float(dense["largest"])
         return FeatureRecord(
@@ -74,9 +75,15 @@ class Harvest:
         Raises:
             HarvestError: The file is not what was written.
         """
+        return self._dense((name,), index)[name]
+
+    def _dense(self, names: Iterable[str], index: int | None) -> dict[str, np.ndarray]:
         try:
             with safe_open(self._checked(DENSE), framework="numpy") as file:
-                return file.get_tensor(name) if index is None else np.asarray(file.get_slice(name)[index])
+                return {
+                    name: file.get_tensor(name) if index is None else np.asarray(file.get_slice(name)[index])
+                    for name in names
+                }
         except (OSError, SafetensorError, KeyError) as error:
             raise HarvestError(_damaged(self.folder / DENSE)) from error
 

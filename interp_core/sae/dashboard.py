@@ -4,6 +4,7 @@ A document is JSON (`docs/features.md` describes it). Pages and notebooks draw i
 trusts none of it: it may come from a file.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -196,4 +197,4 @@ def _text(harvest: Harvest) -> Document:
 
 def _number(value: float) -> float | None:
     """To six digits; None for what is no number."""
-    return float(f"{value:.6g}") if np.isfinite(value) else None
+    return float(f"{value:.6g}") if math.isfinite(value) else None
