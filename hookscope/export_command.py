@@ -8,9 +8,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from hookscope.feature_files import FILE_KINDS, write_features
+from interp_core.commands import add_model_arguments, add_sae_argument, chosen_model
 from interp_core.models import find_folder, load_model
 from interp_core.sae.dashboard import Document
-from interp_core.types import DTYPES, PROCESSINGS, ModelSpec
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,14 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=FILE_KINDS, required=True, help="zip of pages, JSON, or Neuronpedia's layout"
     )
-    parser.add_argument("--sae", required=True, help="as in the dashboard: NAME, folder:NAME or release:RELEASE:ID")
+    add_sae_argument(parser)
     parser.add_argument("--harvest", type=Path, help="folder of a harvest; the SAE's largest on this machine if absent")
     parser.add_argument("--features", default="all", help="such as 1,5-9 or all")
     parser.add_argument("--out", type=Path, required=True, help="file, or for neuronpedia a new folder or a .zip")
-    parser.add_argument("--model", default="", help="hub name or folder:NAME; default model if absent")
-    parser.add_argument("--dtype", choices=DTYPES, default="float32")
-    parser.add_argument("--processing", choices=PROCESSINGS, default="compatibility")
-    parser.add_argument("--device", default="auto")
+    add_model_arguments(parser)
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -34,7 +31,7 @@ def run_command(options: argparse.Namespace) -> int:
     Raises:
         InterpError: Something cannot be had, does not fit, is damaged, or cannot be written.
     """
-    spec = ModelSpec.parse(options.model).held_as(options.dtype, options.processing, options.device)
+    spec = chosen_model(options)
     loaded = load_model(spec, find_folder(spec))
     made = write_features(
         loaded, options.sae, options.features, options.out, kind=options.format, harvest=options.harvest, watch=_watched

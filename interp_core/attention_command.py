@@ -8,6 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from interp_core.attention import LivePatterns
+from interp_core.commands import add_model_arguments, chosen_model
 from interp_core.errors import InterpError, SavedRunError
 from interp_core.generation import Sampling, generate
 from interp_core.jobs import finish
@@ -16,19 +17,14 @@ from interp_core.prompts import Prompt, read_batch
 from interp_core.run_writing import save_run
 from interp_core.saved_runs import RunFacts, open_run, run_key
 from interp_core.tokens import extended
-from interp_core.types import DTYPES, PROCESSINGS, ModelSpec, Run
+from interp_core.types import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.add_argument("prompts", type=Path, help="a prompt a line (.txt), or a .csv or .jsonl with a column 'prompt'")
     parser.add_argument("--out", type=Path, required=True, help="folder for the saved runs, one folder a prompt")
-    parser.add_argument(
-        "--model", default="", help="as in the dashboard: hub name or folder:NAME; default model if absent"
-    )
-    parser.add_argument("--dtype", choices=DTYPES, default="float32")
-    parser.add_argument("--processing", choices=PROCESSINGS, default="compatibility")
-    parser.add_argument("--device", default="auto")
+    add_model_arguments(parser)
     parser.add_argument("--no-bos", action="store_true", help="do not prepend the BOS token")
     parser.add_argument("--chat", action="store_true", help="apply the tokenizer's chat template")
     parser.add_argument("--generate", type=int, default=0, metavar="N", help="continue each prompt by up to N tokens")
@@ -52,7 +48,7 @@ def run_command(options: argparse.Namespace) -> int:
         sampling = Sampling(
             options.generate, options.temperature, options.top_k, options.top_p, options.seed
         ).validated()
-    spec = ModelSpec.parse(options.model).held_as(options.dtype, options.processing, options.device)
+    spec = chosen_model(options)
     loaded = load_model(spec, find_folder(spec))
     problems, done = 0, 0
     with tqdm(prompts, unit="prompt", file=sys.stderr) as bar:

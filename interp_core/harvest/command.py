@@ -3,13 +3,12 @@
 import argparse
 import os
 import sys
-import time
-from collections.abc import Generator
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import get_args
 
 import torch
 
+from interp_core.commands import add_model_arguments, add_sae_argument, chosen_model, followed
 from interp_core.errors import HarvestError
 from interp_core.harvest.bundle import Harvest
 from interp_core.harvest.documents import documents_of
@@ -28,10 +27,6 @@ from interp_core.models import LoadedModel, find_folder, load_model
 from interp_core.sae.loading import LoadedSae, load_sae
 from interp_core.sae.spec import SaeSpec
 from interp_core.settings import load_settings
-from interp_core.types import DTYPES, PROCESSINGS, ModelSpec, Progress
-
-_EVERY_S = 5.0
-Result = TypeVar("Result")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,14 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "corpus", help=".txt, .jsonl or .parquet, a folder of them, a saved dataset, or hub:NAME[:SPLIT]"
     )
-    parser.add_argument("--sae", required=True, help="as in the dashboard: NAME, folder:NAME or release:RELEASE:ID")
+    add_sae_argument(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of the harvest, made when all is done")
     parser.add_argument("--work", type=Path, help="where shards are kept until then; beside --out if absent")
     parser.add_argument("--column", default="text", help="column or key that holds the text")
-    parser.add_argument("--model", default="", help="hub name or folder:NAME; default model if absent")
-    parser.add_argument("--dtype", choices=DTYPES, default="float32")
-    parser.add_argument("--processing", choices=PROCESSINGS, default="compatibility")
-    parser.add_argument("--device", default="auto")
+    add_model_arguments(parser)
     parser.add_argument("--context", type=int, help="tokens of a window; as the SAE was trained if absent, or 256")
     parser.add_argument("--no-bos", action="store_true", help="windows do not begin with BOS")
     parser.add_argument("--rows", type=int, default=HarvestPlan.rows, help="windows of one forward pass")
@@ -75,7 +67,7 @@ def run_command(options: argparse.Namespace) -> int:
     threads = options.threads or (total if alone else max(1, total // max(1, options.workers)))
     torch.set_num_threads(threads)
     documents = documents_of(options.corpus, options.column)
-    spec = ModelSpec.parse(options.model).held_as(options.dtype, options.processing, options.device)
+    spec = chosen_model(options)
     loaded = load_model(spec, find_folder(spec))
     sae = load_sae(loaded, SaeSpec.parse(options.sae))
     plan = _plan(options, loaded, sae)
@@ -86,7 +78,7 @@ def run_command(options: argparse.Namespace) -> int:
         if part:
             mine = [index for index in prepared.todo if index % part[1] == part[0]]
             n_tokens = prepared.corpus.n_tokens * len(mine) // prepared.corpus.n_shards
-            _follow(with_speed(harvest_shards(loaded, sae, work, mine, plan), n_tokens))
+            followed(with_speed(harvest_shards(loaded, sae, work, mine, plan), n_tokens))
         return 0
 
     def execute(prepared: Prepared, folder: Path) -> Steps:
@@ -98,9 +90,8 @@ def run_command(options: argparse.Namespace) -> int:
             return run_on_ray(folder, prepared.todo, **chosen, address=options.ray_address)
         return harvest_shards(loaded, sae, folder, prepared.todo, plan)
 
-    _say_result(
-        options.out, _follow(harvest(loaded, sae, documents, plan, options.out, work=options.work, execute=execute))
-    )
+    made = followed(harvest(loaded, sae, documents, plan, options.out, work=options.work, execute=execute))
+    _say_result(options.out, made)
     return 0
 
 
@@ -146,19 +137,6 @@ def _say_result(out: Path, made: Harvest) -> None:
         f"{out}: {made.d_sae:,} features over {n['tokens']:,} tokens ({n['left_out']:,} more left out for their norm); "
         f"{int((made.dense('fired') == 0).sum()):,} features never active"
     )
-
-
-def _follow(steps: Generator[Progress, None, Result]) -> Result:
-    """Say now and then how far it is, and return what it gives in the end."""
-    said = 0.0
-    while True:
-        try:
-            step: Progress = next(steps)
-        except StopIteration as stop:
-            return stop.value
-        if time.monotonic() - said > _EVERY_S:
-            said = time.monotonic()
-            _say(f"{step.fraction:4.0%} {step.note}")
 
 
 def _say(text: str) -> None:

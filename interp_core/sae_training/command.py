@@ -11,6 +11,7 @@ import torch
 from filelock import FileLock, Timeout
 from transformers import AutoTokenizer
 
+from interp_core.commands import add_model_arguments, chosen_model
 from interp_core.errors import SaeError
 from interp_core.models import LoadedModel, find_folder, load_model
 from interp_core.sae.quality import SaeQuality
@@ -20,14 +21,13 @@ from interp_core.sae_training.report import report_quality
 from interp_core.sae_training.sources import SOURCES
 from interp_core.sae_training.training import RoundReport, TrainingPlan, plan_as_json, train_saes
 from interp_core.settings import cache_folder, load_settings, write_json
-from interp_core.types import DTYPES, PROCESSINGS, ModelSpec, Progress
+from interp_core.types import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     parser.add_argument("--out", type=Path, required=True, help="folder for the SAEs, one folder each")
     parser.add_argument("--work", type=Path, help="where text and checkpoints are kept; in the cache folder if absent")
-    parser.add_argument("--model", default="", help="hub name or folder:NAME; default model if absent")
     parser.add_argument("--layers", type=int, nargs="+", help="after a quarter, half and three quarters if absent")
     parser.add_argument("--d-sae", type=int, default=0, help="features; 8 times d_model if absent")
     parser.add_argument("--k", type=int, default=64, help="active features of a token")
@@ -35,9 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--context", type=int, default=256, help="tokens of a window, BOS included")
     parser.add_argument("--held-out", type=int, default=400, help="windows that quality is measured on")
     parser.add_argument("--round-windows", type=int, default=TrainingPlan.round_windows)
-    parser.add_argument("--dtype", choices=DTYPES, default="bfloat16", help="of the activations and large products")
-    parser.add_argument("--processing", choices=PROCESSINGS, default="compatibility")
-    parser.add_argument("--device", default="auto")
+    add_model_arguments(parser, dtype="bfloat16")
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -49,7 +47,7 @@ def run_command(options: argparse.Namespace) -> int:
     """
     torch.set_num_threads(load_settings().threads)
     _keep_memory()
-    spec = ModelSpec.parse(options.model).held_as(options.dtype, options.processing, options.device)
+    spec = chosen_model(options)
     folder = find_folder(spec)
     loaded = load_model(spec, folder)
     plan = _plan(options, loaded)
