@@ -8,7 +8,7 @@ import pytest
 
 from interp_core.commands import add_model_arguments, chosen_model, followed
 from interp_core.errors import InterpError
-from interp_core.types import Progress
+from interp_core.types import ModelSpec, Progress
 
 
 class Terminal(io.StringIO):
@@ -49,10 +49,4 @@ def test_a_model_is_named_as_in_the_dashboard():
     parser = argparse.ArgumentParser()
     add_model_arguments(parser, dtype="bfloat16")
     spec = chosen_model(parser.parse_args(["--model", "folder:mine", "--processing", "raw", "--device", "cpu"]))
-    assert (spec.source, spec.name, spec.dtype, spec.processing, spec.device) == (
-        "folder",
-        "mine",
-        "bfloat16",
-        "none",
-        "cpu",
-    )
+    assert spec == ModelSpec("folder", "mine", dtype="bfloat16", processing="raw", device="cpu")
