@@ -136,6 +136,14 @@ def test_functions_in_force_stand_on_the_diagram(visit, folder):
     assert not app.error
 
 
+def test_each_point_of_a_function_is_marked_by_the_query_heads_of_its_own(visit, folder):
+    (folder / "mine.py").write_text(GOOD.replace('@hook("z",', '@hook("z", "k",'), encoding="utf-8")
+    app = visit("architecture", prompt="When Mary", do="hook fn:mine.no_head L0")
+    found = {mark["name"]: mark["heads"] for mark in picture(app, "picture.architecture")[0]["marks"]}
+    # Key head 1 of two serves the query heads 2 and 3.
+    assert found == {"blocks.0.attn.hook_z": [1], "blocks.0.attn.hook_k": [2, 3]}
+
+
 @pytest.mark.parametrize("body", ["raise ValueError", "while True:\n        pass", "return activation[0]", "syntax ("])
 def test_the_diagram_works_whatever_the_function_does(visit, folder, monkeypatch, body):
     monkeypatch.setenv("HOOKSCOPE_HOOK_SECONDS", "0.3")

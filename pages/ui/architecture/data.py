@@ -5,7 +5,8 @@ Imports stand in functions for the same reason as in `cached`: they import torch
 
 # ruff: noqa: PLC0415
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -15,6 +16,10 @@ from interp_core.interventions import Intervention
 from pages.ui import cached, schemas
 from pages.ui.bench import Bench, plain
 from pages.ui.url_state import UrlState
+
+if TYPE_CHECKING:
+    from interp_core.hook_points import HookPoint
+    from interp_core.model_card import ModelCard
 
 LOADED = "loaded"
 FAILED = "architecture.failed"
@@ -63,44 +68,40 @@ def _document(name: str, bench: Bench) -> dict[str, Any]:
     return known
 
 
-def places(one: Intervention, bench: Bench) -> list[str]:
-    """Hook names on which an intervention acts; `*` stands for all layers."""
+def places(one: Intervention, bench: Bench) -> list[tuple[str, tuple[int, ...] | None]]:
+    """Hook names on which an intervention acts, `*` for all layers, and the query heads of each, where it names heads."""
+    points = {point.name: point for point in cached.loaded(bench.spec).hook_points}
     if one.sae:
         from interp_core.sae.features import found_config
 
         config = found_config(one.sae)
-        points = {point.name: point for point in cached.loaded(bench.spec).hook_points}
-        return [points[config.point].hook(config.layer)] if config.point in points else []
-    if one.function:
-        from interp_core.user_hooks.library import function_named
-        from interp_core.user_hooks.places import places_of
-
-        found = places_of(function_named(one.function), cached.loaded(bench.spec).hook_points, one)
-        return [place.point.hook(place.layer) for place in found]
-    point = next((point for point in cached.loaded(bench.spec).hook_points if point.name == one.point), None)
-    if point is None:
-        return []
-    if not point.layers:
-        return [point.hook(None)]
-    if one.layers is None:
-        return [point.hook(0).replace("blocks.0.", "blocks.*.", 1)]
-    return [point.hook(layer) for layer in one.layers]
-
-
-def query_heads(one: Intervention, bench: Bench) -> tuple[int, ...] | None:
-    """The query heads that an intervention touches, where it names heads; of shared keys and values, all that share."""
-    heads, name = one.heads, one.point
-    points = {point.name: point for point in cached.loaded(bench.spec).hook_points}
+        return [(points[config.point].hook(config.layer), None)] if config.point in points else []
     if one.function:
         from interp_core.user_hooks.library import function_named
         from interp_core.user_hooks.places import places_of
 
         function = function_named(one.function)
-        heads = function.declared.heads if heads is None else heads
-        name = places_of(function, points.values(), one)[0].point.name
+        heads = function.declared.heads if one.heads is None else one.heads
+        return [
+            (place.point.hook(place.layer), _query_heads(heads, one.others, place.point, bench.card))
+            for place in places_of(function, points.values(), one)
+        ]
+    point = points.get(one.point)
+    if point is None:
+        return []
+    heads = _query_heads(one.heads, one.others, point, bench.card)
+    if point.layers and one.layers is None:
+        return [(point.hook(0).replace("blocks.0.", "blocks.*.", 1), heads)]
+    layers: Iterable[int | None] = (one.layers or ()) if point.layers else (None,)
+    return [(point.hook(layer), heads) for layer in layers]
+
+
+def _query_heads(
+    heads: tuple[int, ...] | None, others: bool, point: "HookPoint", card: "ModelCard"
+) -> tuple[int, ...] | None:
+    """The query heads of a point's heads: of shared keys and values, all that share. None for all."""
     if heads is None:
         return None
-    n_heads, shared = bench.card.n_heads, bench.card.n_heads // bench.card.n_key_value_heads
-    each = shared if name in points and points[name].n_heads < n_heads else 1
+    each = card.n_heads // card.n_key_value_heads if point.n_heads < card.n_heads else 1
     named = {head * each + i for head in heads for i in range(each)}
-    return tuple(head for head in range(n_heads) if (head in named) != one.others)
+    return tuple(head for head in range(card.n_heads) if (head in named) != others)

@@ -60,8 +60,7 @@ def _marks(bench: Bench) -> tuple[HookMark, ...]:
     marks = []
     for index, one in enumerate(bench.interventions):
         try:
-            heads = data.query_heads(one, bench)
-            marks += [HookMark(name, one.label, index % 8, heads) for name in data.places(one, bench)]
+            marks += [HookMark(name, one.label, index % 8, heads) for name, heads in data.places(one, bench)]
         except InterpError as error:
             st.warning(plain(str(error)))
     return tuple(marks)
