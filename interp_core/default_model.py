@@ -15,10 +15,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from filelock import FileLock
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from interp_core.checkpoints import inspect_checkpoint
 from interp_core.errors import CheckpointError, DiskError, DownloadError
@@ -121,8 +119,11 @@ def _verify(path: Path, expected: str) -> None:
         )
 
 
-@torch.no_grad()
 def _converted(gguf: Path, target: Path, report: Report) -> Path:
+    # They take seconds to import, and are needed once on a machine.
+    import torch  # noqa: PLC0415
+    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
+
     report(Progress(0.6, "Converting the default model (once, about 20 s)"))
     source = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
     config = source.config

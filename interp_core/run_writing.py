@@ -18,6 +18,7 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from interp_core.attention import LivePatterns, PatternShape
+from interp_core.checksums import own_checksum
 from interp_core.errors import SavedRunError
 from interp_core.saved_runs import (
     FORMAT,
@@ -28,7 +29,6 @@ from interp_core.saved_runs import (
     RunFacts,
     layer_file,
     n_cells,
-    own_checksum,
 )
 from interp_core.settings import write_json
 

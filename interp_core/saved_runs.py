@@ -7,7 +7,6 @@ The manifest holds a checksum of every file and of itself; a file is checked whe
 
 import dataclasses
 import datetime
-import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from interp_core.attention import PatternShape, See
+from interp_core.checksums import file_checksum, own_checksum
 from interp_core.errors import SavedRunError
 from interp_core.generation import Sampling
 from interp_core.model_card import ModelCard
@@ -110,8 +110,7 @@ class SavedRun:
     def _read(self, name: str, tensor: str, dtype: type, shape: tuple[int, ...]) -> np.ndarray:
         path = self.folder / name
         try:
-            stat = path.stat()
-            if _checksum(path, stat.st_mtime_ns, stat.st_size) != self.checksums[name]:
+            if file_checksum(path) != self.checksums[name]:
                 raise SavedRunError(
                     f"{name} of the saved run {self.folder.name} is not what was written: its checksum differs. Copy the "
                     "run again, or make it anew."
@@ -220,21 +219,6 @@ def saved_runs(folder: Path) -> tuple[list[SavedRun], list[str]]:
         except SavedRunError as error:
             problems.append(str(error))
     return sorted(found, key=lambda run: run.facts.created, reverse=True), problems
-
-
-def own_checksum(manifest: dict[str, Any]) -> str:
-    """What the manifest says of itself, apart from this."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-
-
-@functools.lru_cache(maxsize=4096)
-def _checksum(path: Path, changed_ns: int, size: int) -> str:
-    """SHA-256 of a file; the time and size of its last change are part of what is remembered."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def n_cells(n_pos: int) -> int:

@@ -4,7 +4,6 @@ The manifest holds a checksum of every file and of itself; a file is checked whe
 """
 
 import functools
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,11 +16,11 @@ from jaxtyping import Int
 from pyarrow import parquet
 from safetensors import SafetensorError, safe_open
 
+from interp_core.checksums import file_checksum, own_checksum
 from interp_core.errors import HarvestError
 from interp_core.harvest.histogram import quantiles
 from interp_core.harvest.plan import SCHEMA
 from interp_core.harvest.records import QUANTILES, Correlated, Example, FeatureRecord, Window
-from interp_core.saved_runs import own_checksum
 
 FORMAT = "hookscope harvest"
 MANIFEST = "manifest.json"
@@ -192,8 +191,7 @@ class Harvest:
     def _checked(self, name: str) -> Path:
         path = self.folder / name
         try:
-            stat = path.stat()
-            same = _checksum(path, stat.st_mtime_ns, stat.st_size) == self.checksums[name]
+            same = file_checksum(path) == self.checksums[name]
         except OSError as error:
             raise HarvestError(_damaged(path)) from error
         if not same:
@@ -233,13 +231,6 @@ def open_harvest(folder: Path) -> Harvest:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise HarvestError(f"The harvest {folder} cannot be opened ({type(error).__name__}: {error}).") from error
-
-
-@functools.lru_cache(maxsize=256)
-def _checksum(path: Path, changed_ns: int, size: int) -> str:
-    """SHA-256 of a file; the time and size of its last change are part of what is remembered."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @functools.lru_cache(maxsize=8)

@@ -16,6 +16,7 @@ import pyarrow as arrow
 import torch
 from safetensors.numpy import save
 
+from interp_core.checksums import own_checksum
 from interp_core.errors import HarvestError
 from interp_core.harvest.bundle import (
     DENSE,
@@ -41,7 +42,6 @@ from interp_core.harvest.plan import SCHEMA
 from interp_core.harvest.state import COUNTS, HarvestState, merge
 from interp_core.models import LoadedModel
 from interp_core.run_writing import publish_folder
-from interp_core.saved_runs import own_checksum
 from interp_core.types import Progress
 
 _DENSE = ("fired", "windows_fired", "total", "largest", "smallest")

@@ -11,6 +11,7 @@ from interp_core.__main__ import main
 from interp_core.attention import LivePatterns
 from interp_core.attention_aggregates import aggregate_attention
 from interp_core.attention_survey import survey_attention, survey_saved
+from interp_core.checksums import own_checksum
 from interp_core.errors import SavedRunError
 from interp_core.generation import Sampling
 from interp_core.prompts import Prompt
@@ -21,7 +22,6 @@ from interp_core.saved_runs import (
     RunFacts,
     layer_file,
     open_run,
-    own_checksum,
     run_key,
     saved_runs,
 )
