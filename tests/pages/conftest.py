@@ -1,18 +1,61 @@
 """Pages under AppTest, on a tiny model and the real engine."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
+
+from interp_core import models
+from interp_core.types import ModelSpec
+from pages.ui import cached
 
 APP = str(Path(__file__).parent.parent.parent / "app.py")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def installed_once():
+    """AppTest looks through all installed packages at every run, a quarter of a second; they stay what they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            manifest_scanner, "scan_component_manifests", functools.cache(manifest_scanner.scan_component_manifests)
+        )
+        yield
+
+
+@pytest.fixture(scope="session")
+def resident(tiny_folders) -> dict[ModelSpec, models.LoadedModel]:
+    """Models that were loaded, kept for the tests to come: a load takes longer than most of them."""
+    return {}
+
+
 @pytest.fixture(autouse=True)
-def fresh_caches(tiny_folders):
+def fresh_caches(tiny_folders, resident, monkeypatch):
+    """An engine for each test that knows nothing yet, and does nothing any more when the test is over."""
+    load = models.load_model
+
+    def load_once(spec: ModelSpec, folder: Path, report: models.Report = lambda _: None) -> models.LoadedModel:
+        if folder not in tiny_folders.values() and spec.source != "default":
+            return load(spec, folder, report)
+        if spec not in resident:
+            resident[spec] = load(spec, folder, report)
+        found = resident[spec]
+        found.edits.clear()
+        found.saes.clear()
+        found.readout = None
+        return found
+
+    monkeypatch.setattr(models, "load_model", load_once)
     st.cache_resource.clear()
+    yield
+    for lane in cached.engine().lanes():
+        for job in list(lane._active):
+            job.cancel()
+            assert job.done.wait(60)
+        lane.close()
 
 
 @pytest.fixture
