@@ -1,4 +1,4 @@
-"""The real app in a real browser: one server a module, Chromium of the system or of Playwright."""
+"""The real app in a real browser: one server a process, Chromium of the system or of Playwright."""
 
 import os
 import socket
@@ -49,7 +49,7 @@ class Server:
         self._log.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tiny_folders) -> Iterator[Server]:
     made = Server()
     yield made
