@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from interp_core.settings import GIB, load_settings, write_json
+from interp_core.files import write_json
+from interp_core.settings import GIB, load_settings
 
 ROOT = Path(__file__).parent.parent
 _PACKAGES = ("streamlit", "torch", "transformer-lens", "numpy", "playwright")

@@ -1,18 +1,17 @@
 """Dashboards of features as files: written for others, and opened from others."""
 
-import os
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Literal, get_args
 
 from hookscope.features import Harvested, harvest_of
-from interp_core.errors import DiskError, ExchangeError
+from interp_core.errors import ExchangeError
 from interp_core.exchange.choice import choose_features
 from interp_core.exchange.documents import dashboards, write_documents
 from interp_core.exchange.neuronpedia_writing import write_neuronpedia
 from interp_core.exchange.opening import open_dashboards as _open_dashboards
+from interp_core.files import disk_error, whole_file
 from interp_core.jobs import finish
 from interp_core.models import LoadedModel
 from interp_core.sae.dashboard import Document
@@ -82,21 +81,9 @@ def open_dashboards(path: str | Path, features: Collection[int] | None = None) -
 
 
 def _made_whole(path: Path, write: Callable[[BufferedIOBase], object]) -> Path:
-    """Write under another name, flush, then rename."""
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False) as file:
-            temporary = Path(file.name)
-            write(file.file)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)  # a temporary file is its owner's alone
-        return temporary.replace(path)
+        with whole_file(path) as file:
+            write(file)  # type: ignore[arg-type]
     except OSError as error:
-        raise DiskError(
-            f"{path} cannot be written ({error.strerror or error}). Free some space or check the rights."
-        ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        raise disk_error(path, error) from error
+    return path

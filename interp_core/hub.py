@@ -4,9 +4,10 @@ huggingface_hub does the fetching. What this adds: only safetensors and what a t
 seconds when there is no network, and sentences instead of exceptions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -47,14 +48,8 @@ def fetch(name: str, report: Callable[[Progress], None]) -> Path:
             report(Progress(0.0, f"The cached copy of {name} is incomplete: asking the hub"))
     total = download_bytes(name)
     report(Progress(0.0, f"Downloading {name}: {total / 1e6:,.0f} MB"))
-    try:
+    with _explained(name):
         return Path(snapshot_download(name, allow_patterns=_WANTED, tqdm_class=_reporting(report, name, total)))
-    except _UNREACHABLE as error:
-        raise _no_answer(name, error) from error
-    except OSError as error:
-        raise DiskError(
-            f"{name} cannot be saved in {catalogue.hub_cache()} ({error.strerror or error}). Free some space."
-        ) from error
 
 
 def fetch_config(name: str) -> Path:
@@ -72,14 +67,8 @@ def fetch_config(name: str) -> Path:
         files = [file.rfilename for file in ask_about(name).siblings or []]
     if "config.json" not in files:
         raise HubError(f"{name} has no config.json on the hub. Pick another model, or paste a configuration.")
-    try:
+    with _explained(name):
         return Path(hf_hub_download(name, "config.json"))
-    except _UNREACHABLE as error:
-        raise _no_answer(name, error) from error
-    except OSError as error:
-        raise DiskError(
-            f"{name} cannot be saved in {catalogue.hub_cache()} ({error.strerror or error}). Free some space."
-        ) from error
 
 
 def download_bytes(name: str) -> int:
@@ -121,6 +110,19 @@ def ask_about(name: str) -> ModelInfo:
         raise _no_answer(name, error) from error
     finally:
         asking.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Sentences for what may go wrong in a download."""
+    try:
+        yield
+    except _UNREACHABLE as error:
+        raise _no_answer(name, error) from error
+    except OSError as error:
+        raise DiskError(
+            f"{name} cannot be saved in {catalogue.hub_cache()} ({error.strerror or error}). Free some space."
+        ) from error
 
 
 def _no_answer(name: str, error: Exception) -> HubError:

@@ -15,7 +15,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from interp_core.errors import DiskError, LabelError
-from interp_core.settings import labels_folder, write_json
+from interp_core.files import write_json
+from interp_core.settings import labels_folder
 
 MOST_CHARACTERS = 200
 FORMAT = "hookscope feature labels"

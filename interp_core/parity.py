@@ -21,11 +21,12 @@ from transformers import PreTrainedModel
 from interp_core.checkpoints import inspect_checkpoint
 from interp_core.devices import trim_memory
 from interp_core.errors import CheckpointError, ContextLengthError
+from interp_core.files import write_json
 from interp_core.hooks import forward
 from interp_core.memory import available_bytes, check_fits, estimate_load
 from interp_core.models import LoadedModel, load_reference
 from interp_core.prompts import Prompt
-from interp_core.settings import cache_folder, write_json
+from interp_core.settings import cache_folder
 from interp_core.types import ModelSpec, Progress
 
 PROBES = Path(__file__).parent.parent / "data" / "probes.json"

@@ -20,6 +20,7 @@ from torch import Tensor
 from interp_core.attention import LivePatterns, PatternShape
 from interp_core.checksums import own_checksum
 from interp_core.errors import SavedRunError
+from interp_core.files import write_json
 from interp_core.saved_runs import (
     FORMAT,
     MANIFEST,
@@ -30,7 +31,6 @@ from interp_core.saved_runs import (
     layer_file,
     n_cells,
 )
-from interp_core.settings import write_json
 
 _LIBRARIES = ("torch", "transformers", "transformer-lens", "safetensors")
 

@@ -8,14 +8,14 @@ and the settings file; the rest is set on the Settings page and kept in that fil
 import dataclasses
 import json
 import os
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import platformdirs
 import psutil
 
-from interp_core.errors import DiskError, SettingsError
+from interp_core.errors import SettingsError
+from interp_core.files import write_json
 
 _APP = "hookscope"
 GIB = 1024**3
@@ -116,24 +116,3 @@ def save_settings(settings: Settings) -> None:
         DiskError: The file cannot be written.
     """
     write_json(_settings_file(), dataclasses.asdict(settings.validated()))
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write JSON under a temporary name, flush it, then rename it, so that no reader sees half a file.
-
-    Raises:
-        DiskError: The file cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", encoding="utf-8", delete=False) as file:
-            temporary = Path(file.name)
-            try:
-                json.dump(content, file, indent=2)
-                file.flush()
-                os.fsync(file.fileno())
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise DiskError(f"{path} cannot be written ({error.strerror}). Free some space or check the rights.") from error

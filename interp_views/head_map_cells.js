@@ -15,7 +15,7 @@ class HeadMapCells {
     this.ramp = header.signed ? colours.signed : colours.attention;
     this.measure(room);
     this.context = sizedContext(this.canvas, this.width, this.height);
-    this.hatch = this.hatching();
+    this.hatch = hatching(this.context, this.colours.muted);
     this.isWritten = this.numbersFit();
     values.forEach((value, i) => this.drawCell(Math.floor(i / header.n_columns), i % header.n_columns, value));
     this.drawAxes();
@@ -81,21 +81,6 @@ class HeadMapCells {
     context.lineTo(x + 1, y + foot);
     context.lineTo(x + 6, y + foot);
     context.fill();
-  }
-
-  // Lines on paper: no number here, which is not the same as zero.
-  hatching() {
-    const tile = document.createElement("canvas");
-    tile.width = tile.height = 5;
-    const context = tile.getContext("2d");
-    context.strokeStyle = this.colours.muted;
-    context.globalAlpha = 0.55;
-    for (const shift of [-5, 0, 5]) {
-      context.moveTo(shift, 5);
-      context.lineTo(shift + 5, 0);
-    }
-    context.stroke();
-    return this.context.createPattern(tile, "repeat");
   }
 
   drawAxes() {

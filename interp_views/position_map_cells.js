@@ -49,7 +49,7 @@ class PositionMapCells {
     this.context = sizedContext(this.canvas, Math.min(this.width, this.room), this.height);
     this.context.clearRect(0, 0, this.room, this.height);
     this.context.direction = "ltr";
-    this.hatch = this.hatching();
+    this.hatch = hatching(this.context, this.colours.muted);
     const [first, last] = this.inView();
     this.clipped(() => {
       for (let row = 0; row < this.header.rows.length; row++) for (let pos = first; pos < last; pos++) this.drawCell(row, pos);
@@ -142,20 +142,6 @@ class PositionMapCells {
       context.lineWidth = line;
       context.strokeRect(x - 0.5, y - 0.5, width, height);
     }
-  }
-
-  hatching() {
-    const tile = document.createElement("canvas");
-    tile.width = tile.height = 5;
-    const context = tile.getContext("2d");
-    context.strokeStyle = this.colours.muted;
-    context.globalAlpha = 0.55;
-    for (const shift of [-5, 0, 5]) {
-      context.moveTo(shift, 5);
-      context.lineTo(shift + 5, 0);
-    }
-    context.stroke();
-    return this.context.createPattern(tile, "repeat");
   }
 
   // The cell at a place in the window, or null.

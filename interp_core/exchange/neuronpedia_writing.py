@@ -22,8 +22,8 @@ from interp_core.errors import DiskError, ExchangeError
 from interp_core.exchange.documents import dashboards
 from interp_core.exchange.neuronpedia_names import SourceNames, names_of
 from interp_core.exchange.neuronpedia_rows import Row, activation_rows, explanation_rows, feature_row
+from interp_core.files import sync_folder
 from interp_core.harvest.bundle import Harvest
-from interp_core.harvest.commit import sync_folder
 from interp_core.models import LoadedModel
 from interp_core.sae.dashboard import Document
 from interp_core.types import Progress

@@ -6,14 +6,13 @@ numbers; whoever goes on must want the same.
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 
 from interp_core.errors import HarvestError
+from interp_core.files import whole_file
 from interp_core.harvest.state import HarvestState, from_bytes, to_bytes
 
 Facts = dict[str, Any]
@@ -26,34 +25,15 @@ def write_whole(path: Path, content: bytes) -> str:
     Raises:
         HarvestError: The disk is full or cannot be written; what was there before is untouched.
     """
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp", delete=False) as file:
-            temporary = Path(file.name)
+        with whole_file(path) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
     except OSError as error:
         raise HarvestError(
             f"{path} cannot be written ({error.strerror or error}). Free some space or check the rights, then give the same "
             "command again: it goes on where it stopped."
         ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
     return hashlib.sha256(content).hexdigest()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename last."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def as_json(content: object) -> bytes:

@@ -19,7 +19,8 @@ from torch import Tensor
 from transformers import AutoTokenizer
 
 from interp_core.errors import HarvestError
-from interp_core.harvest.commit import as_json, sync_folder, write_whole
+from interp_core.files import sync_folder
+from interp_core.harvest.commit import as_json, write_whole
 from interp_core.harvest.documents import Documents, in_pieces
 from interp_core.harvest.plan import HarvestPlan
 from interp_core.models import LoadedModel

@@ -1,11 +1,12 @@
 """Parquet files of a bundle: a row group a table, flushed. No torch here."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as arrow
 from pyarrow import parquet
+
+from interp_core.files import sync_file
 
 _LEVEL = 9
 
@@ -26,5 +27,4 @@ def write_groups(path: Path, tables: Iterable[arrow.Table]) -> None:
         writer.write_table(table, row_group_size=max(1, len(table)))
     assert writer is not None
     writer.close()
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
+    sync_file(path)

@@ -18,6 +18,7 @@ from safetensors.numpy import save
 
 from interp_core.checksums import own_checksum
 from interp_core.errors import HarvestError
+from interp_core.files import sync_folder
 from interp_core.harvest.bundle import (
     DENSE,
     EXAMPLES,
@@ -31,7 +32,7 @@ from interp_core.harvest.bundle import (
     TOKENS,
     WINDOWS,
 )
-from interp_core.harvest.commit import Facts, as_json, fingerprint, shard_state, sync_folder, write_whole
+from interp_core.harvest.commit import Facts, as_json, fingerprint, shard_state, write_whole
 from interp_core.harvest.corpus import Corpus
 from interp_core.harvest.correlations import Correlations, between_features, with_neurons
 from interp_core.harvest.examples import with_text, write_examples, write_windows

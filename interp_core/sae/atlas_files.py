@@ -8,8 +8,6 @@ import functools
 import hashlib
 import io
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +15,10 @@ from typing import Any
 import pyarrow as arrow
 from pyarrow import parquet
 
-from interp_core.errors import DiskError, SaeError
+from interp_core.errors import SaeError
+from interp_core.files import disk_error, whole_file, write_json
 from interp_core.sae.layout import MIN_DIST, N_NEIGHBORS, SEED
-from interp_core.settings import cache_folder, write_json
+from interp_core.settings import cache_folder
 
 FORMAT, VERSION = "hookscope atlas", 1
 SHIPPED = Path(__file__).parent.parent.parent / "data" / "atlases"
@@ -84,18 +83,10 @@ def write_atlas(path: Path, table: arrow.Table, facts: dict[str, Any]) -> None:
     parquet.write_table(table.cast(SCHEMA), buffer, compression="zstd")
     content = buffer.getvalue()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-            temporary = Path(file.name)
-            try:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
+        with whole_file(path) as file:
+            file.write(content)
     except OSError as error:
-        raise DiskError(f"{path} cannot be written ({error.strerror}). Free some space or check the rights.") from error
+        raise disk_error(path, error) from error
     checksum = hashlib.sha256(content).hexdigest()
     write_json(path.with_suffix(".json"), {"format": FORMAT, "version": VERSION, **facts, "parquet_sha256": checksum})
 

@@ -5,7 +5,6 @@ are pickles are listed and refused.
 """
 
 import functools
-import os
 import shutil
 import tempfile
 import warnings
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from interp_core.errors import DiskError, SaeError
+from interp_core.files import sync_file
 from interp_core.hub import ask_about
 from interp_core.sae.spec import CONFIG, WEIGHTS, SaeSpec
 from interp_core.settings import cache_folder
@@ -115,8 +115,7 @@ def _fetch(spec: SaeSpec, release: Release, folder: Path) -> None:
             made = Path(scratch) / "sae"
             SAE.from_pretrained(spec.name, spec.sae_id, device="cpu").save_model(made)
             for path in made.iterdir():
-                with path.open("rb+") as file:
-                    os.fsync(file.fileno())
+                sync_file(path)
             shutil.rmtree(folder, ignore_errors=True)
             made.replace(folder)
     except OSError as error:

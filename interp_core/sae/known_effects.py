@@ -16,9 +16,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from interp_core.errors import DiskError
+from interp_core.files import write_json
 from interp_core.harvest.bundle import Harvest
 from interp_core.model_card import ModelCard
-from interp_core.settings import cache_folder, write_json
+from interp_core.settings import cache_folder
 
 FORMAT = "hookscope loss effects"
 VERSION = 1

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from interp_core.errors import SaeError
+from interp_core.files import write_json
 from interp_core.harvest.bundle import Harvest
 from interp_core.harvest.corpus import encoder
 from interp_core.models import LoadedModel
@@ -16,7 +17,7 @@ from interp_core.sae.features import held_sae
 from interp_core.sae.quality import SaeQuality, measure_quality
 from interp_core.sae.reading import check_plain_point
 from interp_core.sae.spec import SaeConfig, checked_quality
-from interp_core.settings import cache_folder, write_json
+from interp_core.settings import cache_folder
 from interp_core.types import Progress
 
 _ROWS = 4

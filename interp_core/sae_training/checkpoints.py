@@ -4,7 +4,6 @@ sae_lens's own trainer state is a pickle, which this project neither writes nor 
 """
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from interp_core.errors import SaeError
+from interp_core.files import sync_file, sync_folder
 from interp_core.sae_training.activations import Calibration
 
 _STATISTICS = ("act_freq_scores", "n_forward_passes_since_fired")
@@ -46,13 +46,11 @@ def save_checkpoint(folder: Path, n_rounds: int, trainings: list[Training]) -> N
         for training in trainings:
             _write_synced(temporary / _file(training), _tensors(training))
         state = {training.hook: _state(training.trainer) for training in trainings}
-        with (temporary / "state.json").open("w", encoding="utf-8") as file:
-            json.dump(state, file)
-            file.flush()
-            os.fsync(file.fileno())
+        (temporary / "state.json").write_text(json.dumps(state), encoding="utf-8")
+        sync_file(temporary / "state.json")
         shutil.rmtree(target, ignore_errors=True)
         temporary.replace(target)
-        _sync_folder(folder)
+        sync_folder(folder)
         for old in checkpoints(folder)[:-2]:
             shutil.rmtree(old)
     except (OSError, SafetensorError) as error:
@@ -158,13 +156,4 @@ def _restore(trainer: SAETrainer[Any, Any], tensors: dict[str, Tensor], state: d
 
 def _write_synced(path: Path, tensors: dict[str, Tensor]) -> None:
     save_file(tensors, path)
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_file(path)

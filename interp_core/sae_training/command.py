@@ -13,6 +13,7 @@ from transformers import AutoTokenizer
 
 from interp_core.commands import add_model_arguments, chosen_model
 from interp_core.errors import SaeError
+from interp_core.files import write_json
 from interp_core.models import LoadedModel, find_folder, load_model
 from interp_core.sae.quality import SaeQuality
 from interp_core.sae_training.corpus import Corpus, build_corpus
@@ -20,7 +21,7 @@ from interp_core.sae_training.export import export_sae
 from interp_core.sae_training.report import report_quality
 from interp_core.sae_training.sources import SOURCES
 from interp_core.sae_training.training import RoundReport, TrainingPlan, plan_as_json, train_saes
-from interp_core.settings import cache_folder, load_settings, write_json
+from interp_core.settings import cache_folder, load_settings
 from interp_core.types import Progress
 
 

@@ -6,7 +6,6 @@ by one seed, and the windows are written once, so that a training that is stoppe
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from interp_core.errors import SaeError
+from interp_core.files import sync_file, write_json
 from interp_core.sae_training.sources import Source, documents
-from interp_core.settings import write_json
 from interp_core.types import Progress
 
 _HELD_OUT_OF_ONE = 8
@@ -119,8 +118,7 @@ def _write(path: Path, tensors: dict[str, Tensor], provenance: list[dict[str, ob
     write_json(path.with_suffix(".json"), provenance)
     temporary = path.with_suffix(".tmp")
     save_file(tensors, temporary)
-    with temporary.open("rb+") as file:
-        os.fsync(file.fileno())
+    sync_file(temporary)
     temporary.replace(path)
 
 

@@ -5,7 +5,6 @@ The configuration says what the SAE was trained on and how, down to the checksum
 
 import datetime
 import json
-import os
 import shutil
 import tempfile
 from importlib.metadata import version
@@ -17,6 +16,7 @@ from sae_lens import SAE, TopKTrainingSAEConfig
 from sae_lens.saes.sae import SAEMetadata
 
 from interp_core.errors import SaeError
+from interp_core.files import sync_file
 from interp_core.models import LoadedModel
 from interp_core.sae_training.checkpoints import Training
 from interp_core.sae_training.corpus import Corpus
@@ -46,8 +46,7 @@ def export_sae(loaded: LoadedModel, corpus: Corpus, plan: TrainingPlan, training
             config.write_text(json.dumps(json.loads(config.read_text()), indent=2) + "\n", encoding="utf-8")
             for path in made.iterdir():
                 path.chmod(0o644)
-                with path.open("rb+") as file:
-                    os.fsync(file.fileno())
+                sync_file(path)
             SAE.load_from_disk(made)  # what cannot be loaded never gets the name
             if target.exists():
                 shutil.rmtree(target)

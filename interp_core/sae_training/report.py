@@ -12,9 +12,9 @@ from sae_lens import SAE
 from safetensors.numpy import save_file
 from torch import Tensor
 
+from interp_core.files import write_json
 from interp_core.models import LoadedModel
 from interp_core.sae.quality import QualityFigures, SaeQuality, measure_quality
-from interp_core.settings import write_json
 from interp_core.types import Progress
 
 

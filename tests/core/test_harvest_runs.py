@@ -328,12 +328,12 @@ def test_a_full_disk_leaves_what_was_there(run, monkeypatch, tmp_path):
             raise OSError(28, "No space left on device")
         real(handle)
 
-    monkeypatch.setattr(commit.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(HarvestError, match="No space left on device"):
         run("out")
     assert not (tmp_path / "out").exists()
     assert not [path for path in tmp_path.rglob("*.tmp")]
-    monkeypatch.setattr(commit.os, "fsync", real)
+    monkeypatch.setattr(os, "fsync", real)
     assert content_of(run("out").folder) == content_of(run("undisturbed").folder)
     monkeypatch.setattr(harvesting, "estimate_bytes", lambda *_: 10**18)
     with pytest.raises(HarvestError, match="are free"):

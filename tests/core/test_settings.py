@@ -6,7 +6,8 @@ import os
 import pytest
 
 from interp_core.errors import DiskError, SettingsError
-from interp_core.settings import Settings, load_settings, save_settings, write_json
+from interp_core.files import write_json
+from interp_core.settings import Settings, load_settings, save_settings
 
 
 @pytest.fixture(autouse=True)
