@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,20 @@ def _marks(hooks: Iterable[HookEntry]) -> list[HookMark]:
         name, what, *rest = entry
         label = what if isinstance(what, str) else getattr(what, "__name__", type(what).__name__)
         mark = HookMark(name, label, colours.setdefault(label, len(colours)))
-        heads = rest[0].get("heads") if rest else None
-        marks.append(mark if heads is None else replace(mark, heads=tuple(int(head) for head in heads)))
+        marks.append(replace(mark, heads=_heads(name, rest[0])) if rest else mark)
     return marks
+
+
+def _heads(name: str, options: object) -> tuple[int, ...] | None:
+    """Query heads that the third part of a hook names; None for all."""
+    if isinstance(options, Mapping):
+        heads = options.get("heads")
+        if heads is None:
+            return None
+        if isinstance(heads, Iterable) and not isinstance(heads, str | bytes):
+            listed = list(heads)
+            if all(isinstance(head, Integral) and not isinstance(head, bool) for head in listed):
+                return tuple(int(head) for head in listed)
+    raise ArchitectureError(
+        f"{name[:80]}: {str(options)[:80]} does not name heads by their numbers. Give {{'heads': [0, 3]}} as the third."
+    )

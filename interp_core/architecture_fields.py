@@ -8,6 +8,12 @@ from interp_core.errors import ArchitectureError
 MOST = 100_000_000
 """No size of a model is larger."""
 MOST_LAYERS = 100_000
+MOST_HEADS = 10_000
+
+
+def encodable(text: str, most: int) -> str:
+    """The first characters of a text, question marks in place of lone surrogates, which no encoding can write."""
+    return text[:most].encode("utf-8", "replace").decode("utf-8")
 
 
 class Fields:
@@ -56,7 +62,47 @@ class Fields:
 
     def text(self, *names: str, default: str = "") -> str:
         """A word."""
-        return next((value for name in names if isinstance(value := self.config.get(name), str)), default)[:80]
+        found = next((value for name in names if isinstance(value := self.config.get(name), str)), default)
+        return encodable(found, 80)
+
+    def integers(self, name: str) -> tuple[int, ...]:
+        """A list of whole numbers; empty where there is none.
+
+        Raises:
+            ArchitectureError: It is something else.
+        """
+        return tuple(self._listed(name, int, "whole numbers"))
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of words; empty where there is none.
+
+        Raises:
+            ArchitectureError: It is something else.
+        """
+        return tuple(self._listed(name, str, "words"))
+
+    def _listed(self, name: str, kind: type, what: str) -> list[Any] | tuple[Any, ...]:
+        values = self.config.get(name)
+        if values is None:
+            return ()
+        if not isinstance(values, list | tuple) or not all(
+            isinstance(one, kind) and not isinstance(one, bool) for one in values
+        ):
+            raise self.refuse(f"{name} is {str(values)[:40]!r}, and must be a list of {what}. Correct it.")
+        return values
+
+    def key_value_heads(self, name: str, n_heads: int) -> int:
+        """How many key and value heads so many heads share; as many where the configuration does not say.
+
+        Raises:
+            ArchitectureError: The heads cannot be shared out evenly.
+        """
+        count = self.count(name, default=n_heads, most=MOST_HEADS)
+        if n_heads % count:
+            raise self.refuse(
+                f"{n_heads:,} heads cannot share {count:,} key and value heads. Give a number that divides them."
+            )
+        return count
 
     def share(self, *names: str, default: float) -> float:
         """A number from 0 to 1."""

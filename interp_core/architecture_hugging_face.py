@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from interp_core.architecture_families import FAMILIES, Family, Switch
-from interp_core.architecture_fields import MOST_LAYERS, Fields
+from interp_core.architecture_fields import MOST_HEADS, MOST_LAYERS, Fields
 from interp_core.architecture_parts import Design
+from interp_core.architecture_refinements import REFINED
 
 _N_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 _D_MODEL = ("hidden_size", "n_embd", "d_model")
@@ -25,9 +26,10 @@ def read_hugging_face(config: Mapping[str, Any], name: str) -> tuple[Design, str
     config, notes = _text_part(config)
     fields = Fields(config, name)
     model_type = fields.text("model_type")
-    kinds = [str(kind) for kind in config.get("architectures") or ()]
+    kinds = fields.texts("architectures")
     if config.get("is_encoder_decoder") or any("MaskedLM" in kind for kind in kinds):
-        raise fields.refuse(f"{model_type or kinds[0]} is not a decoder-only language model. Give one that is.")
+        what = model_type or next(iter(kinds), "this")[:80]
+        raise fields.refuse(f"{what} is not a decoder-only language model. Give one that is.")
     if not fields.has(*_N_HEADS):
         raise fields.refuse(
             "the configuration has no num_attention_heads. Models without attention are not drawn; add it if it was left out."
@@ -40,7 +42,7 @@ def read_hugging_face(config: Mapping[str, Any], name: str) -> tuple[Design, str
             "by the sizes and names in the configuration."
         )
     design = _sizes(fields, family)
-    design = _REFINED.get(model_type, lambda _, same: same)(fields, design)
+    design = REFINED.get(model_type, lambda _, same: same)(fields, design)
     uncounted = [switch for switch in family.unknown if fields.flag(switch, False)]
     notes += [f"{switch} is on, and the weights that it brings are not counted." for switch in uncounted]
     exact = design.exact and model_type in FAMILIES and not uncounted
@@ -70,17 +72,13 @@ def _n_experts(fields: Fields) -> int:
 
 def _sizes(fields: Fields, family: Family) -> Design:
     n_layers = fields.count(*_N_LAYERS, most=MOST_LAYERS)
-    d_model, n_heads = fields.count(*_D_MODEL), fields.count(*_N_HEADS)
+    d_model, n_heads = fields.count(*_D_MODEL), fields.count(*_N_HEADS, most=MOST_HEADS)
     d_head = fields.count("head_dim", default=family.d_head, least=0)
     if not d_head:
         if d_model % n_heads:
             raise fields.refuse(f"a width of {d_model:,} cannot be shared by {n_heads:,} heads. Correct one of them.")
         d_head = d_model // n_heads
-    n_key_value_heads = fields.count("num_key_value_heads", default=n_heads)
-    if n_heads % n_key_value_heads:
-        raise fields.refuse(
-            f"{n_heads:,} heads cannot share {n_key_value_heads:,} key and value heads. Give a number that divides them."
-        )
+    n_key_value_heads = fields.key_value_heads("num_key_value_heads", n_heads)
     d_vocab, n_ctx = fields.count("vocab_size"), fields.count(*_N_CTX, default=0, least=0)
     parallel = _on(fields, family.parallel)
     mlp_bias = _on(fields, family.mlp_bias)
@@ -135,7 +133,7 @@ def _unrotated(fields: Fields, n_layers: int) -> tuple[int, ...]:
 def _with_experts(fields: Fields, family: Family, design: Design) -> Design:
     n_experts = _n_experts(fields)
     step = fields.count("decoder_sparse_step", default=1)
-    dense = fields.config.get("mlp_only_layers") or ()
+    dense = set(fields.integers("mlp_only_layers"))
     layers = [layer for layer in range(design.n_layers) if layer not in dense and (layer + 1) % step == 0]
     if not n_experts:
         return design
@@ -147,40 +145,3 @@ def _with_experts(fields: Fields, family: Family, design: Design) -> Design:
         design, expert_layers=tuple(layers), n_experts=n_experts, experts_per_token=used,
         d_expert=fields.count(family.expert_width, "intermediate_size"), d_shared=d_shared, shared_gate=d_shared > 0,
     )  # fmt: skip
-
-
-def _gpt_neo(fields: Fields, design: Design) -> Design:
-    kinds = fields.per_layer("attention_layers", design.n_layers)
-    if kinds is None:
-        pattern = [
-            kind for group in fields.config.get("attention_types") or () for kind in list(group[0]) * int(group[1])
-        ]
-        kinds = tuple(pattern[: design.n_layers])
-    window = fields.count("window_size", default=256)
-    return replace(design, windows=tuple(window if kind == "local" else 0 for kind in kinds) or ())
-
-
-def _opt(fields: Fields, design: Design) -> Design:
-    notes = design.notes
-    if fields.count("word_embed_proj_dim", default=design.d_model) != design.d_model:
-        notes = (*notes, "Its embedding is narrower than its layers, with a projection that is not counted.")
-    if not fields.flag("do_layer_norm_before", True):
-        notes = (*notes, "Its norms stand behind the additions, and are drawn before attention and MLP.")
-    return replace(design, notes=notes, exact=not notes)
-
-
-def _falcon(fields: Fields, design: Design) -> Design:
-    design = replace(design, positions="alibi", rotary_dim=0) if fields.flag("alibi", False) else design
-    if fields.flag("new_decoder_architecture", False):
-        two = fields.count("num_ln_in_parallel_attn", default=2) == 2
-        heads = fields.count("num_kv_heads", default=design.n_heads)
-        return replace(design, parallel=True, second_norm=two, n_key_value_heads=heads)
-    return replace(design, n_key_value_heads=1) if fields.flag("multi_query", True) else design
-
-
-def _gpt_bigcode(fields: Fields, design: Design) -> Design:
-    return replace(design, n_key_value_heads=1) if fields.flag("multi_query", True) else design
-
-
-_REFINED = {"gpt_neo": _gpt_neo, "opt": _opt, "falcon": _falcon, "gpt_bigcode": _gpt_bigcode}
-"""What a family's configuration says in a way of its own."""

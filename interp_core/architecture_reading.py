@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from interp_core.architecture import Architecture
+from interp_core.architecture_fields import encodable
 from interp_core.architecture_hugging_face import read_hugging_face
 from interp_core.architecture_parts import assemble
 from interp_core.architecture_transformer_lens import read_transformer_lens
@@ -23,12 +24,12 @@ def read_architecture(config: Mapping[str, Any], name: str = "") -> Architecture
     """
     named = [config.get(key) for key in ("model_name", "_name_or_path", "name_or_path", "model_type")]
     name = name or next((one for one in named if isinstance(one, str) and one), "this configuration")
-    name = name[:120]
+    name = encodable(name, 120)
     if any(key in config for key in _HUGGING_FACE):
         design, family = read_hugging_face(config, name)
         return assemble(design, name, family, "Hugging Face")
     written = config.get("original_architecture")
-    family = written[:80] if isinstance(written, str) else ""
+    family = encodable(written, 80) if isinstance(written, str) else ""
     return assemble(read_transformer_lens(config, name), name, family, "TransformerLens")
 
 
@@ -38,7 +39,7 @@ def parse_architecture(text: str, name: str = "") -> Architecture:
     Raises:
         ArchitectureError: It is no JSON object, or does not describe a model.
     """
-    what = name or "The configuration"
+    what = encodable(name, 120) or "The configuration"
     if len(text) > _LARGEST:
         raise ArchitectureError(
             f"{what} has {len(text):,} characters, and configurations are far smaller. Give another."

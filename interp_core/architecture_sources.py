@@ -17,6 +17,8 @@ from interp_core.types import ModelSpec
 def architecture_of(source: LoadedModel | Mapping[str, Any] | str | Any) -> Architecture:
     """The architecture of a loaded model, a configuration, a name, or what has a `cfg` or a `config` with `to_dict()`.
 
+    Of a TransformerBridge the wrapped model's configuration is read, which says the biases and ties that its own does not.
+
     Raises:
         ModelError: There is no such model, the hub does not answer, or the configuration does not describe a model.
     """
@@ -26,7 +28,10 @@ def architecture_of(source: LoadedModel | Mapping[str, Any] | str | Any) -> Arch
         return architecture_of_name(source)
     if isinstance(source, Mapping):
         return read_architecture(source)
-    config = getattr(source, "cfg", None) or getattr(source, "config", None) or source
+    wrapped = getattr(source, "original_model", None)
+    config = (
+        getattr(wrapped, "config", None) or getattr(source, "cfg", None) or getattr(source, "config", None) or source
+    )
     as_dict = getattr(config, "to_dict", None)
     if as_dict is None:
         raise ArchitectureError(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from interp_core.architecture import Norm, Positions
-from interp_core.architecture_fields import MOST_LAYERS, Fields
+from interp_core.architecture_fields import MOST_HEADS, MOST_LAYERS, Fields
 from interp_core.architecture_parts import Design
 
 _NORMS: dict[str, tuple[Norm, Literal["", "w", "wb"]]] = {
@@ -30,11 +30,7 @@ def read_transformer_lens(config: Mapping[str, Any], name: str) -> Design:
     fields, notes = Fields(config, name), []
     n_layers, d_model = fields.count("n_layers", most=MOST_LAYERS), fields.count("d_model")
     n_heads, d_head = _heads(fields, d_model, notes)
-    n_key_value_heads = fields.count("n_key_value_heads", default=n_heads)
-    if n_heads % n_key_value_heads:
-        raise fields.refuse(
-            f"{n_heads:,} heads cannot share {n_key_value_heads:,} key and value heads. Give a number that divides them."
-        )
+    n_key_value_heads = fields.key_value_heads("n_key_value_heads", n_heads)
     d_mlp = fields.count("d_mlp", default=0 if fields.flag("attn_only", False) else 4 * d_model, least=0)
     if fields.flag("attn_only", False) and d_mlp:
         notes.append(f"attn_only is on, so d_mlp={d_mlp:,} is not used.")
@@ -49,6 +45,12 @@ def read_transformer_lens(config: Mapping[str, Any], name: str) -> Design:
     n_experts = fields.count("num_experts", default=0, least=0)
     if n_experts:
         notes.append("Weights of experts are counted without biases.")
+    is_bridge = bool(fields.text("architecture"))
+    if is_bridge:
+        notes.append(
+            "A TransformerBridge's configuration does not say which biases there are and whether the unembedding is tied: "
+            "counts are an estimate. The model itself, or its config.json, is counted exactly."
+        )
     return Design(
         n_layers, d_model, n_heads, n_key_value_heads, d_head, d_mlp, d_vocab, d_vocab_out, n_ctx, norm=norm,
         norm_weights=norm_weights, post_norms=fields.flag("use_normalization_before_and_after", False),
@@ -60,7 +62,7 @@ def read_transformer_lens(config: Mapping[str, Any], name: str) -> Design:
         activation=fields.text("act_fn"), gated=fields.flag("gated_mlp", False), windows=_windows(fields, n_layers),
         expert_layers=tuple(range(n_layers)) if n_experts else (), n_experts=n_experts,
         experts_per_token=fields.count("experts_per_token", default=1, most=n_experts) if n_experts else 0,
-        d_expert=d_mlp, notes=tuple(notes), exact=not n_experts,
+        d_expert=d_mlp, notes=tuple(notes), exact=not n_experts and not is_bridge,
     )  # fmt: skip
 
 
@@ -68,7 +70,9 @@ def _heads(fields: Fields, d_model: int, notes: list[str]) -> tuple[int, int]:
     """TransformerLens writes -1 for heads that follow from the widths."""
     unknown = fields.config.get("n_heads") in (None, -1)
     d_head = fields.count("d_head", default=0, least=0)
-    n_heads = max(1, d_model // d_head) if unknown and d_head else fields.count("n_heads")
+    if unknown and d_head:
+        fields = Fields({"n_heads": max(1, d_model // d_head)}, fields.name)
+    n_heads = fields.count("n_heads", most=MOST_HEADS)
     if not d_head:
         if d_model % n_heads:
             raise fields.refuse(f"a width of {d_model:,} cannot be shared by {n_heads:,} heads. Give d_head.")

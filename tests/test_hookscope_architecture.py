@@ -4,6 +4,7 @@ import base64
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from transformers import AutoConfig
 
@@ -39,7 +40,7 @@ def test_a_model_a_name_a_configuration_and_an_object_can_be_given(tiny, tiny_fo
 
 def test_hooks_are_coloured_by_function_and_name_their_heads(tiny):
     hooks = [
-        ("blocks.0.attn.hook_z", ablate, {"heads": [1, 3]}),
+        ("blocks.0.attn.hook_z", ablate, {"heads": np.array([1, 3])}),
         ("blocks.1.attn.hook_z", ablate),
         ("blocks.*.hook_resid_pre", "watch"),
         ("blocks.77.hook_resid_pre", "watch"),
@@ -68,6 +69,27 @@ def test_the_file_needs_no_network(tiny, tmp_path):
         ((3,), {}, "A int has no configuration"),
         ((CONFIGS["gpt2"],), {"hooks": ["blocks.0.hook_mlp_out"]}, "is no hook. Give"),
         ((CONFIGS["gpt2"],), {"hooks": [("blocks.0.hook_mlp_out",)]}, "is no hook. Give"),
+        ((CONFIGS["gpt2"],), {"hooks": [("blocks.0.attn.hook_z", "f", [1])]}, "does not name heads by their numbers"),
+        (
+            (CONFIGS["gpt2"],),
+            {"hooks": [("blocks.0.attn.hook_z", "f", {"heads": 3})]},
+            "does not name heads by their numbers",
+        ),
+        (
+            (CONFIGS["gpt2"],),
+            {"hooks": [("blocks.0.attn.hook_z", "f", {"heads": ["a"]})]},
+            "does not name heads by their numbers",
+        ),
+        (
+            (CONFIGS["gpt2"],),
+            {"hooks": [("blocks.0.attn.hook_z", "f", {"heads": "12"})]},
+            "does not name heads by their numbers",
+        ),
+        (
+            (CONFIGS["gpt2"],),
+            {"hooks": [("blocks.0.attn.hook_z", "f", {"heads": [True]})]},
+            "does not name heads by their numbers",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_with_a_sentence(described, options, message):

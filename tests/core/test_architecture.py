@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import pytest
 import torch
@@ -137,6 +138,17 @@ def test_sizes_and_shapes_are_those_of_the_loaded_model(family, tiny_folders):
     assert points["mlp_post"].width == found.kinds[0].mlp.d_mlp
 
 
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2"])
+def test_a_transformer_bridge_is_counted_as_the_model_that_it_wraps(family, tiny_folders):
+    model = load_model(ModelSpec("folder", f"tiny-{family}", processing="raw", device="cpu"), tiny_folders[family])
+    found = architecture_of(model.model)
+    assert found.exact
+    assert (found.n_params, found.tied) == (model.card.n_params, architecture_of(model).tied)
+    alone = architecture_of(model.model.cfg)
+    assert not alone.exact
+    assert "A TransformerBridge's configuration does not say which biases" in alone.notes[-1]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -213,6 +225,9 @@ def test_a_window_bounds_how_far_a_token_looks():
         ({"n_heads": 7, "d_head": None}, "a width of 512 cannot be shared by 7 heads"),
         ({"normalization_type": "BatchNorm"}, "normalization_type is 'BatchNorm'"),
         ({"gated_mlp": "yes"}, "gated_mlp is 'yes', and must be true or false"),
+        ({"n_heads": 10_001, "d_head": 1}, "n_heads is '10001', and must be a whole number from 1 to 10,000"),
+        ({"n_heads": None, "d_head": 1, "d_model": 100_000_000}, "n_heads is '100000000', and must be"),
+        ({"n_heads": 1, "n_key_value_heads": 100_000_000}, "n_key_value_heads is '100000000', and must be"),
     ],
 )
 def test_what_describes_no_model_is_refused_with_a_sentence(changes, message):
@@ -240,6 +255,60 @@ def test_what_describes_no_model_is_refused_with_a_sentence(changes, message):
 def test_what_is_no_configuration_is_refused_with_a_sentence(text, message):
     with pytest.raises(ArchitectureError, match=message):
         parse_architecture(text)
+
+
+LLAMA = {"model_type": "llama", **SIZES, **GROUPED}
+NEO = {"model_type": "gpt_neo", "hidden_size": 32, "num_layers": 4, "num_heads": 4, "vocab_size": 400}
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({**LLAMA, "architectures": 5}, "architectures is '5', and must be a list of words"),
+        ({**LLAMA, "architectures": True}, "architectures is 'True', and must be a list of words"),
+        ({**LLAMA, "architectures": [["LlamaForCausalLM"]]}, "must be a list of words"),
+        ({"hidden_size": 64, "is_encoder_decoder": True}, "this is not a decoder-only language model"),
+        ({**NEO, "attention_types": 5}, "attention_types is '5', and must be a list such as"),
+        ({**NEO, "attention_types": [1]}, "must be a list such as"),
+        ({**NEO, "attention_types": [[["global"]]]}, "must be a list such as"),
+        ({**NEO, "attention_types": [[["global"], "x"]]}, "times is 'x', and must be a whole number"),
+        ({**NEO, "attention_types": [[["global"], None]]}, "has no times"),
+        ({**NEO, "attention_types": [[3, 4]]}, "kinds is '3', and must be a list of words"),
+        ({**NEO, "attention_types": [[["global"], 10**14]]}, "must be a whole number from 1 to 100,000"),
+        ({**NEO, "attention_types": [[["global"], 3]]}, "attention_types names 3 layers, and there are 4"),
+        ({**NEO, "attention_types": [[["a"] * 9, 100_000]] * 9}, "names 8,100,000 layers, and there are 4"),
+        ({**LLAMA, "model_type": "qwen3_moe", **EXPERTS, "mlp_only_layers": 5}, "mlp_only_layers is '5'"),
+        ({**LLAMA, "model_type": "qwen3_moe", **EXPERTS, "mlp_only_layers": "12"}, "must be a list of whole numbers"),
+        ({**LLAMA, "model_type": "qwen3_moe", **EXPERTS, "mlp_only_layers": True}, "must be a list of whole numbers"),
+        ({**LLAMA, "model_type": "qwen3_moe", **EXPERTS, "mlp_only_layers": [True]}, "must be a list of whole numbers"),
+        ({**LLAMA, "num_attention_heads": 100_000_000}, "num_attention_heads is '100000000', and must be"),
+        ({**LLAMA, "num_key_value_heads": 100_000_000}, "num_key_value_heads is '100000000', and must be"),
+        ({**LLAMA, "model_type": "falcon", "new_decoder_architecture": True, "num_kv_heads": 3}, "4 heads cannot share 3"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_kind_is_refused_with_a_sentence(config, message):
+    with pytest.raises(ArchitectureError, match=message):
+        read_architecture(config)
+
+
+def test_many_dense_layers_are_looked_up_at_once():
+    many = {**LLAMA, "model_type": "qwen3_moe", **EXPERTS, "num_hidden_layers": 20_000}
+    began = time.monotonic()
+    found = read_architecture({**many, "mlp_only_layers": list(range(19_999, -1, -1))})
+    assert len(found.kinds) == 1
+    assert time.monotonic() - began < 1  # looked through one by one it is several seconds
+
+
+def test_texts_that_no_encoding_writes_are_cleaned():
+    broken = {**LLAMA, "_name_or_path": "a\ud800", "hidden_act": "b\ud800"}
+    found = [read_architecture(broken), parse_architecture(json.dumps(broken), "c\udfff")]
+    assert [one.name for one in found] == ["a?", "c?"]
+    assert found[0].kinds[0].mlp is not None
+    assert found[0].kinds[0].mlp.activation == "b?"
+    assert read_architecture({**VIZ, "original_architecture": "d\ud800"}).family == "d?"
+    with pytest.raises(ArchitectureError) as caught:
+        parse_architecture("{", "e\ud800")
+    assert str(caught.value).encode()
 
 
 def test_contradictions_that_can_be_drawn_are_noted():
