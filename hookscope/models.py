@@ -78,7 +78,10 @@ def load_hooks(folder: str | Path) -> tuple[HookFile, ...]:
 def _as_intervention(one: Change) -> Intervention:
     if isinstance(one, str):
         return Intervention.parse(one)
-    return one.checked() if isinstance(one, Intervention) else Intervention("hook", "", function=declare(one).name)
+    if isinstance(one, Intervention):
+        return one.checked()
+    function = declare(one)
+    return Intervention("hook", "", function=function.name, version=function.version)
 
 
 def tokenised(model: LoadedModel, asked: Asked) -> Tokenised:

@@ -115,7 +115,7 @@ def ablate_each(
         raise InterpError(f"The prompt has {n_pos} tokens, so the metric cannot be read at position {read}.")
     points = [point_named(loaded.hook_points, name) for name in _POINTS[plan.part]]
     if any(point.name == "attn_out" for point in points):
-        check_attention_output(run)
+        check_attention_output(loaded, run)
     replaced = _replacements(loaded, run, plan, points)
     recorded = record_run(loaded.model, loaded.tokens(run.tokens), edits_of(loaded, run))
     reference = recorded.logits[read]

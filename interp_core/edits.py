@@ -63,11 +63,11 @@ def edits_of_generation(loaded: LoadedModel, run: Run) -> tuple[AnyEdit, ...]:
 def _resolve(loaded: LoadedModel, run: Run, *, grows: bool = False) -> tuple[AnyEdit, ...]:
     sources = SourceRuns(loaded, run)
     wanted: list[tuple[Intervention, HookPoint, int | None]] = []
-    functions: dict[str, HookFunction] = {}  # each looks at its folder once, not once a layer
+    functions: dict[Intervention, HookFunction] = {}  # each looks at its folder once, not once a layer
     for spec in run.interventions:
         fitted = _fit(loaded, spec)
         if fitted.function:
-            function = functions[fitted.function] = function_named(fitted.function, fitted.version)
+            function = functions[fitted] = function_named(fitted.function, fitted.version)
             places = places_of(function, loaded.hook_points, fitted)
             for place in places:
                 check_derived(loaded, place.point, len(run.tokens))
@@ -83,7 +83,7 @@ def _resolve(loaded: LoadedModel, run: Run, *, grows: bool = False) -> tuple[Any
     made: list[_Edit] = []
     for spec, point, layer in wanted:
         if spec.function:
-            made.append(FunctionEdit(spec, point, layer, functions[spec.function], grows))
+            made.append(FunctionEdit(spec, point, layer, functions[spec], grows))
         elif spec.sae:
             _join(made, FeatureEdit((spec,), held_sae(loaded, spec.sae)))
         else:
@@ -93,7 +93,7 @@ def _resolve(loaded: LoadedModel, run: Run, *, grows: bool = False) -> tuple[Any
 
 def _fit(loaded: LoadedModel, spec: Intervention) -> Intervention:
     if spec.function:
-        function = function_named(spec.function)
+        function = function_named(spec.function, spec.version)  # a run that has begun stays with its version
         places_of(function, loaded.hook_points, spec)
         return replace(spec, version=function.version)
     return fit_feature(loaded, spec) if spec.sae else fit_to_model(spec, loaded.hook_points, loaded.card.n_layers)

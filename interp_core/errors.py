@@ -107,6 +107,10 @@ class HookFunctionError(InterventionError):
     """A hook function of the user's cannot be used, or raised."""
 
 
+class HookChangedError(HookFunctionError):
+    """The file of a hook function is another one than the run began with."""
+
+
 class HookTimeoutError(HookFunctionError):
     """A hook function of the user's did not end in time."""
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from interp_core.ablation import AblationPlan, ablate_each
 from interp_core.edits import fitted
-from interp_core.errors import InterpError, InterventionError, MetricError
+from interp_core.errors import HookChangedError, InterpError, InterventionError, MetricError
 from interp_core.interventions import Intervention
 from interp_core.metrics import Metric, MetricKind
 from interp_core.models import LoadedModel
@@ -108,6 +108,8 @@ def sweep_pairs(
                 yield Progress((place + step.fraction) / len(pairs), f"pair {place + 1} of {len(pairs)}", made)
         except StopIteration as stop:
             made = _with(made, place, stop.value, plan, len(pairs))
+        except HookChangedError:
+            raise  # the pairs before it were run with another function
         except (MetricError, InterventionError) as error:
             left_out.append((place, str(error)))
         if made is not None:

@@ -159,7 +159,7 @@ class _Sweep:
             raise InterpError(f"The prompts have {n_pos} tokens, so the metric cannot be read at position {self.read}.")
         self.point = _point(loaded, plan)
         if self.point.name == "attn_out":
-            check_attention_output(pair.clean, pair.corrupted)
+            check_attention_output(loaded, pair.clean, pair.corrupted)
         self.layers = self.point.layers if plan.layer is None else (plan.layer,)
         points = {self.point, self._through}
         names = [point.hook(layer) for layer in self.layers for point in points]

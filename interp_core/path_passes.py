@@ -33,7 +33,7 @@ class PathPasses:
         loaded.check_run(self.last + 1)
         self._check_receivers()
         self._check_group()
-        check_attention_output(pair.clean, pair.corrupted)  # attention's output is what is frozen
+        check_attention_output(loaded, pair.clean, pair.corrupted)  # attention's output is what is frozen
         names = {self._name(point, layer) for point in ("z", "attn_out", "mlp_out") for layer in range(self.n_layers)}
         names |= {self._name(_POINT[one.kind], one.layer) for one in self.inner}
         clean, corrupted = (self._record(run, sorted(names)) for run in (pair.clean, pair.corrupted))

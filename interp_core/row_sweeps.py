@@ -12,8 +12,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from interp_core.edits import edits_of
 from interp_core.errors import InterventionError
 from interp_core.hooks import Hook
+from interp_core.models import LoadedModel
 from interp_core.partial import Columns, RecordedRun, final_logits, run_layer
 from interp_core.types import Run
 
@@ -48,13 +50,14 @@ class _Chunk:
     """Indices, by layer."""
 
 
-def check_attention_output(*runs: Run) -> None:
+def check_attention_output(loaded: LoadedModel, *runs: Run) -> None:
     """A sweep that writes attention's output needs it for itself.
 
     Raises:
         InterventionError: An intervention on the stream behind attention is in force: it acts through that very output.
     """
-    if any(one.point == "resid_mid" for run in runs for one in run.interventions):
+    points = [getattr(edit, "point", None) for run in runs for edit in edits_of(loaded, run)]
+    if any(point is not None and point.name == "resid_mid" for point in points):
         raise InterventionError(
             "An intervention on resid_mid is in force, which acts through attention's output, and so does this sweep. Switch the "
             "intervention off, or sweep another place."

@@ -5,6 +5,7 @@ the system, by going on without it.
 """
 
 import ctypes
+import math
 import os
 import queue
 import threading
@@ -16,15 +17,16 @@ from typing import Any
 
 from interp_core.errors import HookFunctionError, HookTimeoutError
 
-_SECONDS = 10.0
+_SECONDS, _LEAST_SECONDS, _MOST_SECONDS = 10.0, 0.1, 86_400.0
 
 
 def time_limit() -> float:
     """Seconds that one call may take; `HOOKSCOPE_HOOK_SECONDS` sets it."""
     try:
-        return max(0.1, float(os.environ.get("HOOKSCOPE_HOOK_SECONDS", "")))
+        named = float(os.environ.get("HOOKSCOPE_HOOK_SECONDS", ""))
     except ValueError:
         return _SECONDS
+    return min(max(_LEAST_SECONDS, named), _MOST_SECONDS) if not math.isnan(named) else _SECONDS
 
 
 class _EndedError(BaseException):

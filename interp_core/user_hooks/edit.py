@@ -5,6 +5,7 @@ generated token, it is given what it was given before, continued by what is new;
 function, written for a plain pass, gives a sweep's numbers too.
 """
 
+import functools
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from interp_core.interventions import Intervention
 from interp_core.user_hooks.calling import call
 from interp_core.user_hooks.folder import HookFunction
 from interp_core.user_hooks.library import check_not_stopped, stop
+from interp_core.user_hooks.places import limited_heads
 
 _MOST_BYTES = 16 * 1024**2
 """Of one layer's pattern that is remembered: 680 tokens of 9 heads."""
@@ -76,21 +78,18 @@ class FunctionEdit:
         return torch.where(self._cells(activation, first), made, activation)
 
     def _called(self, whole: Tensor) -> list[Any]:
-        """What the function returns for every row, in its own thread."""
+        """What the function returns for every row, in its own thread. Each row has the time of a call."""
         check_not_stopped(self.function)
         gradient = torch.is_grad_enabled()
 
         def one(row: Tensor) -> Any:
             given = row[None].clone()
-            returned = self.function.function(given, self._here)
+            with torch.set_grad_enabled(gradient):  # each thread has a setting of its own
+                returned = self.function.function(given, self._here)
             return given if returned is None else returned
 
-        def run() -> list[Any]:
-            with torch.set_grad_enabled(gradient):  # each thread has a setting of its own
-                return [one(row) for row in whole]
-
         try:
-            return call(run, self.function.file, self._what, times=len(whole))
+            return [call(functools.partial(one, row), self.function.file, self._what) for row in whole]
         except HookTimeoutError as error:
             stop(self.function, str(error))
             raise
@@ -154,5 +153,5 @@ class FunctionEdit:
 
     def _cells(self, activation: Tensor, first: int) -> Tensor:
         spec = self.intervention
-        heads = spec.heads if spec.heads is not None else self.function.declared.heads
-        return chosen_cells(replace(spec, heads=heads), self.point, activation, first)
+        heads = limited_heads(self.function, spec, self.point)
+        return chosen_cells(replace(spec, heads=heads, others=False), self.point, activation, first)

@@ -3,7 +3,7 @@
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from interp_core.errors import HookFunctionError, InterpError
 from interp_core.user_hooks.calling import call
 from interp_core.user_hooks.declaring import Declared, declared_of
 
+NOTEBOOK = "notebook"
+"""In place of a file's name, of functions that are declared in the running program."""
 _MOST_FILES = 100
 _MOST_BYTES = 1_000_000
 _LOADING = 6
@@ -45,6 +47,8 @@ class HookFile:
     functions: tuple[HookFunction, ...] = ()
     problem: str = ""
     """Why it could not be used, with the line; empty if it could."""
+    module: str = ""
+    """Name of the module that it was run as; empty if it was not."""
 
 
 def read_folder(folder: Path, known: dict[Path, HookFile]) -> dict[Path, HookFile]:
@@ -53,11 +57,18 @@ def read_folder(folder: Path, known: dict[Path, HookFile]) -> dict[Path, HookFil
     Raises:
         HookFunctionError: The folder is not there, or has too many files.
     """
-    if not folder.is_dir():
+    try:
+        there = folder.is_dir()
+        paths = sorted(path for path in folder.glob("*.py") if path.is_file() and path.name[0] not in "._")
+    except OSError as error:
+        raise HookFunctionError(
+            f"The hooks folder {folder} cannot be read ({error.strerror or error}). Check its rights, or set HOOKSCOPE_HOOKS "
+            "to another one."
+        ) from None
+    if not there:
         raise HookFunctionError(
             f"The hooks folder {folder} is not there. Make it, or set HOOKSCOPE_HOOKS to another one."
         )
-    paths = sorted(path for path in folder.glob("*.py") if path.is_file() and path.name[0] not in "._")
     if len(paths) > _MOST_FILES:
         raise HookFunctionError(
             f"{folder} has {len(paths)} Python files; {_MOST_FILES} are read at most. Move some away."
@@ -71,7 +82,15 @@ def read_folder(folder: Path, known: dict[Path, HookFile]) -> dict[Path, HookFil
         stamp = (stat.st_mtime_ns, stat.st_size)
         old = known.get(path)
         found[path] = old if old is not None and old.stamp == stamp else _read(path, stamp)
+    now = {one.module for one in found.values()}
+    forget(one for one in known.values() if one.module not in now)
     return found
+
+
+def forget(files: Iterable[HookFile]) -> None:
+    """Let go of the modules that files were run as."""
+    for file in files:
+        sys.modules.pop(file.module, None)
 
 
 def _read(path: Path, stamp: tuple[int, int]) -> HookFile:
@@ -79,22 +98,25 @@ def _read(path: Path, stamp: tuple[int, int]) -> HookFile:
         return HookFile(
             path, stamp, problem=f"{path.name}: rename it to letters, digits and underscores, such as my_hooks.py."
         )
+    if path.stem == NOTEBOOK:
+        return HookFile(path, stamp, problem=f"{path.name}: rename it; links name functions of notebooks by that word.")
     if stamp[1] > _MOST_BYTES:
         return HookFile(path, stamp, problem=f"{path.name} has {stamp[1]:,} bytes; {_MOST_BYTES:,} are read at most.")
+    module = ""
     try:
         source = path.read_bytes()
         version = hashlib.sha256(source).hexdigest()[:12]
-        space = call(lambda: _executed(path, source, version), path, f"Loading {path.name}", times=_LOADING)
+        module = f"hookscope_hooks_{path.stem}_{version}"
+        functions = call(lambda: _executed(path, source, version, module), path, f"Loading {path.name}", times=_LOADING)
     except (InterpError, OSError) as error:
+        sys.modules.pop(module, None)
         return HookFile(path, stamp, problem=str(error))
-    functions = tuple(_functions(path, space, version))
     problem = "" if functions else f"{path.name} declares no hook function. Put @hook('z') from hookscope above one."
-    return HookFile(path, stamp, functions, problem)
+    return HookFile(path, stamp, functions, problem, module)
 
 
-def _executed(path: Path, source: bytes, version: str) -> dict[str, Any]:
-    """The names that the file defines, as a module of its own: dataclasses and pickles look for it by name."""
-    name = f"hookscope_hooks_{path.stem}_{version}"
+def _executed(path: Path, source: bytes, version: str, name: str) -> tuple[HookFunction, ...]:
+    """The functions that the file defines, run as a module of its own: dataclasses and pickles look for it by name."""
     spec = importlib.util.spec_from_loader(name, None, origin=str(path))
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
@@ -102,7 +124,7 @@ def _executed(path: Path, source: bytes, version: str) -> dict[str, Any]:
     sys.modules[name] = module
     # The very bytes whose checksum is the version: the file may have changed since.
     exec(compile(source, str(path), "exec"), module.__dict__)
-    return module.__dict__
+    return tuple(_functions(path, module.__dict__, version))
 
 
 def _functions(path: Path, space: dict[str, Any], version: str) -> list[HookFunction]:

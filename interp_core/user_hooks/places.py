@@ -25,7 +25,7 @@ def places_of(
     """Where a function acts in a model, in the order in which it names points; in the layers that the spec names, if it does.
 
     Raises:
-        HookFunctionError: A name fits no hook point, or a head is not there.
+        HookFunctionError: A name fits no hook point, a head or unit is not there, or no head is left to change.
         InterventionError: A name without wildcards is no hook point of the model.
     """
     known = tuple(points)
@@ -38,9 +38,13 @@ def places_of(
                 "'blocks.*.attn.hook_z'."
             )
         found |= dict.fromkeys(here)
+    points = [place.point for place in found]
     for heads in (function.declared.heads, spec.heads if spec else None):
-        _check_heads(function, heads, [place.point for place in found])
-    if spec is None or spec.layers is None:
+        _check_heads(function, heads, points)
+    if spec is None:
+        return tuple(found)
+    _check_limits(function, spec, points)
+    if spec.layers is None:
         return tuple(found)
     lacking = sorted(set(spec.layers) - {place.layer for place in found})
     if lacking:
@@ -75,6 +79,29 @@ def _check_heads(function: HookFunction, heads: tuple[int, ...] | None, points: 
             raise HookFunctionError(
                 f"{function.name}: {point.name} has no head {over[0]}. The last one is {point.n_heads - 1}."
             )
+
+
+def _check_limits(function: HookFunction, spec: Intervention, points: list[HookPoint]) -> None:
+    for point in points:
+        over = [unit for unit in spec.units or () if point.width and unit >= point.width]
+        if over:
+            raise HookFunctionError(
+                f"{spec.label}: {point.name} has no unit {over[0]}. The last one is {point.width - 1}."
+            )
+        if limited_heads(function, spec, point) == ():
+            raise HookFunctionError(
+                f"{spec.label}: the function changes other heads alone ({', '.join(map(str, function.declared.heads or ()))}). Name "
+                "one of these, or none."
+            )
+
+
+def limited_heads(function: HookFunction, spec: Intervention, point: HookPoint) -> tuple[int, ...] | None:
+    """The heads that a function changes at a point under what the spec leaves of them; None for all."""
+    declared = function.declared.heads
+    if spec.heads is None:
+        return declared
+    left = (head for head in range(point.n_heads) if (head in (spec.heads or ())) != spec.others)
+    return tuple(head for head in left if declared is None or head in declared)
 
 
 def full_names(declared: Declared) -> tuple[str, ...]:

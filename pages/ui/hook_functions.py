@@ -22,7 +22,8 @@ _REACHABLE = (
     "Off: the dashboard is reached from other machines ({}), and whoever reaches it could run them. They are on where "
     "server.address is 127.0.0.1."
 )
-_HOSTED = "Off: HOOKSCOPE_MODE is hosted."
+_HOSTED = "Off: HOOKSCOPE_MODE is {}."
+"""Whatever it is but local: who misspells it did not mean to let others run code."""
 
 
 def settle() -> None:
@@ -36,8 +37,9 @@ def settle() -> None:
 
 
 def _reason() -> str:
-    if os.environ.get("HOOKSCOPE_MODE") == "hosted":
-        return _HOSTED
+    mode = os.environ.get("HOOKSCOPE_MODE", "").strip().lower()
+    if mode not in ("", "local"):
+        return _HOSTED.format(mode[:40])
     address = str(st.get_option("server.address") or "")
     return (
         ""
@@ -73,7 +75,10 @@ def show(state: UrlState, add: Add) -> None:
             _show_problem(file)
         if not files:
             st.caption(f"No Python file lies in {plain(str(library.configured_folder()))} yet.")
-        st.button("Read the files again", key="hooks.again", icon=":material/refresh:", width="stretch")
+        st.button(
+            "Read the files again", key="hooks.again", icon=":material/refresh:", width="stretch",
+            on_click=library.forget_files, help="Also those that did not change: what they read or import may have.",
+        )  # fmt: skip
 
 
 def _show_function(state: UrlState, function: HookFunction, add: Add) -> None:

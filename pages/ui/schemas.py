@@ -160,6 +160,8 @@ _OVER: Schema = {
 RECEIVER_KINDS = ("logits", "q", "k", "v", "mlp")
 """Those of `interp_core.path_plan`, which imports torch; a test compares."""
 _Receiver = tuple[str, int, int]
+MOST_RECEIVERS, MOST_SENDERS = 32, 64
+"""What a link may hold."""
 
 
 def _receivers(text: str) -> tuple[_Receiver, ...]:
@@ -170,9 +172,10 @@ def _receivers(text: str) -> tuple[_Receiver, ...]:
         places = [int(number) for number in place if number.isascii() and number.isdigit() and len(number) < 6]
         if kind not in RECEIVER_KINDS or len(place) != len(places) or len(places) != (0 if kind == "logits" else 2):
             raise ValueError("it must be receivers such as logits or q.9.6_mlp.3.0")
-        found.append((kind, *(places or (0, 0))))  # type: ignore[arg-type]
-    if len(found) > 32:
-        raise ValueError("it may hold 32 receivers")
+        layer, head = places or (0, 0)
+        found.append((kind, layer, 0 if kind == "mlp" else head))  # an MLP has no heads
+    if len(found) > MOST_RECEIVERS:
+        raise ValueError(f"it may hold {MOST_RECEIVERS} receivers")
     return tuple(dict.fromkeys(found))
 
 
@@ -192,8 +195,8 @@ def _senders(text: str) -> tuple[_Sender, ...]:
         if not all(number.isascii() and number.isdigit() and len(number) < 6 for number in numbers):
             raise ValueError("it must be senders such as 9.6_3.mlp")
         found.append((int(layer), None if head == "mlp" else int(head)))
-    if len(found) > 64:
-        raise ValueError("it may hold 64 senders")
+    if len(found) > MOST_SENDERS:
+        raise ValueError(f"it may hold {MOST_SENDERS} senders")
     return tuple(dict.fromkeys(found))
 
 

@@ -110,10 +110,14 @@ def test_they_are_off_where_other_machines_reach_the_app(visit, folder, address,
     assert not (folder / "ran").exists(), "no code of the folder ran"
 
 
-def test_they_are_off_when_hosted_or_without_a_folder(visit, folder, monkeypatch):
-    monkeypatch.setenv("HOOKSCOPE_MODE", "hosted")
-    assert "HOOKSCOPE_MODE is hosted" in said(visit("settings"))
-    monkeypatch.delenv("HOOKSCOPE_MODE")
+@pytest.mark.parametrize("mode", ["hosted", "Hosted", " HOSTED ", "public"])
+def test_they_are_off_in_any_mode_but_local(visit, folder, monkeypatch, mode):
+    monkeypatch.setenv("HOOKSCOPE_MODE", mode)
+    assert f"HOOKSCOPE_MODE is {mode.strip().lower()}" in said(visit("settings"))
+
+
+def test_they_are_off_without_a_folder(visit, folder, monkeypatch):
+    monkeypatch.setenv("HOOKSCOPE_MODE", "Local")
     assert f"Folder: {folder}" in said(visit("settings"))
     monkeypatch.delenv("HOOKSCOPE_HOOKS")
     assert "HOOKSCOPE_HOOKS names no folder" in said(visit("settings"))

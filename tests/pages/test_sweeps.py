@@ -21,6 +21,7 @@ from interp_core.prompt_pairs import PromptPair
 from interp_core.prompts import Prompt
 from interp_core.types import Run
 from pages.ui import cached, following, pair_results, pair_sets, schemas, waiting
+from pages.ui.patching import paths
 from pages.ui.text_code import decode_text
 from tests.pages.conftest import words
 from tests.pages.test_attention_views import picture
@@ -59,6 +60,28 @@ def with_set(visit, page, **link):
     app.session_state[f"{page}.set"] = "uploaded"
     app.session_state[f"{page}.over"] = "set"
     return app.run()
+
+
+def test_an_mlp_that_a_link_names_with_two_heads_is_one_receiver(visit):
+    app = visit("patching", **PAIR, view="paths", receivers="mlp.2.0_mlp.2.1")
+    assert not app.exception
+    assert app.button(key="paths.remove.MLP of layer 2")
+
+
+def test_no_more_is_added_than_a_link_may_hold():
+    field = schemas.PATCHING["receivers"]
+    full = tuple(("q", layer, head) for layer in range(8) for head in range(4))
+
+    class Full(dict):
+        def set(self, name, value):
+            self[name] = value
+
+    state = Full(receivers=full, senders=tuple((layer, None) for layer in range(schemas.MOST_SENDERS)))
+    paths.add(state, ("k", 0, 0))
+    paths.add_sender(state, (99, None))
+    assert field.parse(field.dump(state["receivers"])) == state["receivers"]
+    senders = schemas.PATCHING["senders"]
+    assert senders.parse(senders.dump(state["senders"])) == state["senders"]
 
 
 def test_the_kinds_of_receivers_are_those_of_the_technique():

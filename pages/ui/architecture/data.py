@@ -78,14 +78,13 @@ def places(one: Intervention, bench: Bench) -> list[tuple[str, tuple[int, ...] |
         return [(points[config.point].hook(config.layer), None)] if config.point in points else []
     if one.function:
         from interp_core.user_hooks.library import function_named
-        from interp_core.user_hooks.places import places_of
+        from interp_core.user_hooks.places import limited_heads, places_of
 
         function = function_named(one.function)
-        heads = function.declared.heads if one.heads is None else one.heads
         return [
-            (place.point.hook(place.layer), _query_heads(heads, one.others, place.point, bench.card))
+            (place.point.hook(place.layer), _query_heads(limited_heads(function, one, place.point), False, place.point, bench.card))
             for place in places_of(function, points.values(), one)
-        ]
+        ]  # fmt: skip
     point = points.get(one.point)
     if point is None:
         return []

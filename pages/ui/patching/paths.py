@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.ui.bench import Bench
 from pages.ui.patching.controls import show_direction, show_scale
+from pages.ui.schemas import MOST_RECEIVERS, MOST_SENDERS
 from pages.ui.url_state import UrlState
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ def _show_group(state: UrlState, bench: Bench) -> None:
         head = None
         if what == "Head":
             head = st.number_input("Head", 0, bench.card.n_heads - 1, key="paths.sends.head")
-        st.button("Add", key="paths.send", icon=":material/add:", on_click=add_sender, args=(state, (layer, head)))
+        st.button(
+            "Add", key="paths.send", icon=":material/add:", on_click=add_sender, args=(state, (layer, head)),
+            disabled=len(group) >= MOST_SENDERS,
+        )  # fmt: skip
         if group:
             st.button("Remove all", key="paths.unsend.all", on_click=state.set, args=("senders", ()))
 
@@ -73,7 +77,10 @@ def _show_receivers(state: UrlState, bench: Bench) -> None:
         if kind in ("q", "k", "v"):
             most = bench.card.n_heads if kind == "q" else bench.card.n_key_value_heads
             head = st.number_input("Head" if kind == "q" else "Key-value head", 0, most - 1, key=f"paths.head.{kind}")
-        st.button("Add", key="paths.add", icon=":material/add:", on_click=add, args=(state, (kind, layer, head)))
+        st.button(
+            "Add", key="paths.add", icon=":material/add:", on_click=add, args=(state, (kind, layer, head)),
+            disabled=len(state["receivers"]) >= MOST_RECEIVERS,
+        )  # fmt: skip
         st.button("Only this", key="paths.only", on_click=only, args=(state, ((kind, layer, head),)))
 
 
@@ -91,13 +98,13 @@ def named_sender(one: tuple[int, int | None]) -> str:
 
 def add_sender(state: UrlState, one: tuple[int, int | None]) -> None:
     """One sender more in the group."""
-    state.set("senders", tuple(dict.fromkeys((*state["senders"], one))))
+    state.set("senders", tuple(dict.fromkeys((*state["senders"], one)))[:MOST_SENDERS])
 
 
 def add(state: UrlState, one: tuple[str, int, int]) -> None:
     """One receiver more; the logits stand alone, since they come after all others."""
     others = () if one == LOGITS else tuple(other for other in state["receivers"] if other not in (one, LOGITS))
-    only(state, (*others, one))
+    only(state, (*others, one)[:MOST_RECEIVERS])
 
 
 def only(state: UrlState, receivers: tuple[tuple[str, int, int], ...]) -> None:
