@@ -21,6 +21,7 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
 )
+from huggingface_hub.utils import validate_repo_id
 from tqdm.auto import tqdm
 
 from interp_core import catalogue
@@ -40,7 +41,7 @@ def fetch(name: str, report: Callable[[Progress], None]) -> Path:
         HubError: The hub does not answer, or wants a licence accepted first.
         DiskError: The cache cannot be written.
     """
-    name = catalogue.aliases().get(name, name)
+    name = _repository(name)
     if name in catalogue.cached_names():
         try:
             return Path(snapshot_download(name, local_files_only=True, allow_patterns=_WANTED))
@@ -60,7 +61,7 @@ def fetch_config(name: str) -> Path:
         HubError: The hub does not answer, refuses, or has no configuration of this model.
         DiskError: The cache cannot be written.
     """
-    name = catalogue.aliases().get(name, name)
+    name = _repository(name)
     try:
         return Path(hf_hub_download(name, "config.json", local_files_only=True))
     except LocalEntryNotFoundError:
@@ -78,7 +79,7 @@ def download_bytes(name: str) -> int:
         UnknownModelError: The hub has no such repository.
         HubError: The hub does not answer within seconds, refuses, or has no safetensors of this model.
     """
-    info = ask_about(catalogue.aliases().get(name, name))
+    info = ask_about(_repository(name))
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
     if not any(file.endswith(".safetensors") for file in sizes):
         raise HubError(
@@ -97,38 +98,59 @@ def ask_about(name: str) -> ModelInfo:
     asking = ThreadPoolExecutor(1, thread_name_prefix="hub")
     try:
         # A name server or a proxy that swallows packets is bounded here: the library's own limits are per attempt.
-        return asking.submit(HfApi().model_info, name, files_metadata=True, timeout=5).result(ANSWER_WITHIN_S)
+        with _answered(name):
+            return asking.submit(HfApi().model_info, name, files_metadata=True, timeout=5).result(ANSWER_WITHIN_S)
+    finally:
+        asking.shutdown(wait=False, cancel_futures=True)
+
+
+def _repository(name: str) -> str:
+    """The repository that a name stands for.
+
+    Raises:
+        UnknownModelError: No repository can have this name; the hub need not be asked.
+    """
+    name = catalogue.aliases().get(name, name)
+    try:
+        validate_repo_id(name)
+    except HFValidationError as error:
+        raise _unknown(name) from error
+    return name
+
+
+@contextmanager
+def _answered(name: str) -> Iterator[None]:
+    """Sentences for a hub that refuses, or does not answer. Its refusals are connection errors too, so they come first."""
+    try:
+        yield
     except GatedRepoError as error:
         raise HubError(f"{name} is gated: accept its licence on the hub and log in with `hf auth login`.") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
-        raise UnknownModelError(
-            f"The hub has no model {name!r}, or you have no access to it. Check the spelling, or search in the list."
-        ) from error
+        raise _unknown(name) from error
     except HfHubHTTPError as error:
-        raise HubError(f"The hub refused to say what {name} holds ({error}). Try again later.") from error
+        raise HubError(f"The hub refused to hand out {name} ({error}). Try again later.") from error
     except _UNREACHABLE as error:
-        raise _no_answer(name, error) from error
-    finally:
-        asking.shutdown(wait=False, cancel_futures=True)
+        raise HubError(
+            f"{name} is not in the hub's cache on this machine, and the hub does not answer ({type(error).__name__}). "
+            "Check the network, or pick what ships or a local folder."
+        ) from error
 
 
 @contextmanager
 def _explained(name: str) -> Iterator[None]:
     """Sentences for what may go wrong in a download."""
     try:
-        yield
-    except _UNREACHABLE as error:
-        raise _no_answer(name, error) from error
+        with _answered(name):
+            yield
     except OSError as error:
         raise DiskError(
             f"{name} cannot be saved in {catalogue.hub_cache()} ({error.strerror or error}). Free some space."
         ) from error
 
 
-def _no_answer(name: str, error: Exception) -> HubError:
-    return HubError(
-        f"{name} is not in the hub's cache on this machine, and the hub does not answer ({type(error).__name__}). "
-        "Check the network, or pick what ships or a local folder."
+def _unknown(name: str) -> UnknownModelError:
+    return UnknownModelError(
+        f"The hub has no model {name!r}, or you have no access to it. Check the spelling, or search in the list."
     )
 
 

@@ -300,7 +300,9 @@ def _model_names(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(text.split("|")))
     if len(names) > MOST_ARCHITECTURES:
         raise ValueError(f"it names {len(names)} models and may name {MOST_ARCHITECTURES}")
-    return tuple(name if name == "loaded" else ModelSpec.parse(name or "-").text for name in names)
+    if "" in names:
+        raise ValueError("it has an empty name: it must be names such as loaded|gpt2")
+    return tuple(name if name == "loaded" else ModelSpec.parse(name).text for name in names)
 
 
 ARCHITECTURE: Schema = {

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.core.fake_hub import FakeHub
+from tests.core.test_hub import GatedHub
 
 ROOT = Path(__file__).parent.parent.parent
 ASK = """
@@ -50,6 +51,20 @@ def test_of_a_hub_s_model_only_the_configuration_is_fetched_and_only_once(hub, f
     fetched = [request for request in hub.requests if "drawn" in str(request)]
     assert not [request for request in fetched if "safetensors" in str(request)]
     assert len(fetched) == len(set(map(str, fetched)))
+
+
+def test_a_name_that_no_repository_can_have_is_said_so_without_asking(hub, folders):
+    names = ["a--b", "a..b", "-foo", "foo.", "foo.git", "x" * 97]
+    for name, said in zip(names, ask(hub.url, *names), strict=True):
+        assert said.startswith(f"UnknownModelError The hub has no model {name!r}")
+    assert hub.requests == []
+
+
+def test_a_gated_model_s_licence_is_named(tiny_folders, folders):
+    gated = GatedHub("someone/gated", tiny_folders["qwen2"])
+    (said,) = ask(gated.url, "someone/gated")
+    gated.stop()
+    assert said.startswith("HubError someone/gated is gated: accept its licence on the hub")
 
 
 def test_a_hub_that_is_not_there_is_said_so(folders):

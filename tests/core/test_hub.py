@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from interp_core import catalogue
+from interp_core import hub as fetching
+from interp_core.errors import UnknownModelError
 from tests.core.fake_hub import COMMIT, FakeHub
 
 ROOT = Path(__file__).parent.parent.parent
@@ -62,6 +64,16 @@ def test_a_hub_that_accepts_and_never_answers_is_said_so_within_seconds(folders)
     assert seconds < 12
 
 
+class GatedHub(FakeHub):
+    """A hub that says which files there are, and hands out none before a licence is accepted."""
+
+    def answer(self, handler, *, with_body):
+        if "/resolve/" not in handler.path:
+            super().answer(handler, with_body=with_body)
+            return
+        self._send(handler, 403, b"", with_body, {"X-Error-Code": "GatedRepo"})
+
+
 @pytest.fixture
 def hub(tiny_folders):
     made = FakeHub("someone/tiny", tiny_folders["llama"])
@@ -98,6 +110,22 @@ def test_a_name_that_the_hub_does_not_know_is_said_so(hub, folders):
     kind, _, sentence = ask("someone/unknown", HF_ENDPOINT=hub.url)
     assert kind == "UnknownModelError"
     assert "Check the spelling" in sentence
+
+
+@pytest.mark.parametrize("name", ["a--b", "a..b", "-foo", "foo.", "foo.git", "x" * 97])
+def test_a_name_that_no_repository_can_have_is_said_so_without_asking(folders, monkeypatch, name):
+    monkeypatch.setattr(catalogue, "cached_names", lambda: [name])
+    monkeypatch.setattr(fetching, "ask_about", lambda name: pytest.fail("the hub was asked"))
+    with pytest.raises(UnknownModelError, match="Check the spelling"):
+        fetching.fetch(name, lambda progress: None)
+
+
+def test_a_gated_model_s_licence_is_named(folders, tiny_folders):
+    gated = GatedHub("someone/gated", tiny_folders["llama"])
+    kind, _, sentence = ask("someone/gated", HF_ENDPOINT=gated.url, HF_HUB_DISABLE_XET="1")
+    gated.stop()
+    assert kind == "HubError"
+    assert "is gated: accept its licence on the hub" in sentence
 
 
 def test_offline_mode_is_said_so_at_once(folders):
