@@ -122,18 +122,20 @@ class Harvest:
         """
         # A window's BOS has the place before the window's first token, which is another window's last.
         is_bos = self.bos and example.peak == 0
-        step = int(self.facts["plan"]["context"]) - int(self.bos)
-        start = (example.place + is_bos) // step * step
+        place = example.place + is_bos
         path = self._checked(WINDOWS)
         try:
-            found = parquet.read_table(path, filters=[("document", "=", example.document), ("start", "=", start)])
+            found = parquet.read_table(path, filters=[("document", "=", example.document), ("start", "<=", place)])
         except (OSError, arrow.ArrowException) as error:
             raise HarvestError(_damaged(path)) from error
-        if len(found) != 1:
+        # Windows follow one another, but begin anew with each piece of a large document: the last one that has begun is it.
+        last = found.sort_by([("start", "descending")]).slice(0, 1).to_pylist()
+        pos = example.place - last[0]["start"] + int(self.bos) if last else 0
+        if not last or pos >= len(last[0]["tokens"]):
             raise HarvestError(
-                f"{path} lacks the window of document {example.document}, token {start}. Make the harvest anew."
+                f"{path} lacks the window of document {example.document}, token {example.place}. Make the harvest anew."
             )
-        return Window(tuple(found["tokens"][0].as_py()), example.place - start + int(self.bos))
+        return Window(tuple(last[0]["tokens"]), pos)
 
     def windows(self, most: int) -> list[tuple[int, ...]]:
         """The first windows that examples stand in, at most so many.

@@ -98,6 +98,8 @@ def _effects(
 ) -> tuple[TokenEffect, ...]:
     # No token has a say in what stands before it, so the rest of the window need not be run.
     tokens = stretch.tokens[: stretch.last + 1]
+    if len(tokens) < 2:  # nothing is predicted
+        return ()
     run, sae = Run(loaded.spec, tokens), held_sae(loaded, name)
     check_removals(sae, name, [(feature, stretch.first)], len(tokens))
     loaded.check_run(len(tokens))

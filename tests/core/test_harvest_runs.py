@@ -495,8 +495,10 @@ def test_the_table_says_of_every_feature_what_its_record_says(run):
             assert peaks.count(row["top_tokens"][0]) == max(map(peaks.count, peaks))
 
 
-def test_the_window_of_every_example_gives_its_activation_again(tiny, sae, run):
-    made = run("out")
+@pytest.mark.parametrize("characters", [1_000_000, 31], ids=["whole", "in pieces"])
+def test_the_window_of_every_example_gives_its_activation_again(tiny, sae, run, monkeypatch, characters):
+    monkeypatch.setattr("interp_core.harvest.documents.MOST_CHARACTERS", characters)
+    made = run("out", texts=[*TEXTS, " ".join(TEXTS)])
     seen = 0
     for index in range(0, D_SAE, 3):
         for example in made.feature(index).examples:

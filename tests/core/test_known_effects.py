@@ -15,6 +15,7 @@ from interp_core.harvest.documents import Texts
 from interp_core.harvest.harvesting import harvest
 from interp_core.harvest.plan import HarvestPlan
 from interp_core.jobs import finish
+from interp_core.prompts import Prompt
 from interp_core.sae import known_effects as store
 from interp_core.sae.effects import remove_features
 from interp_core.sae.example_effects import example_effects
@@ -186,6 +187,22 @@ def test_a_feature_that_is_active_nowhere_is_known_to_have_no_mean(tiny, made):
         pytest.skip("every feature of this random SAE fires")
     ((_, known),) = finish(measure_effects(tiny, NAME, made, [int(silent[0])])).found
     assert known == KnownEffect(None, 0, 0)
+
+
+def test_a_window_of_one_token_predicts_nothing_and_stops_nothing(tiny, made, tmp_path):
+    # Without BOS, the last window of a text may be its last token alone.
+    texts = [f"{number} cats sat on {number} mats and looked at {number} more of them." for number in range(10, 40)]
+    context = len(tiny.tokenizer.tokenise(Prompt(texts[0], prepend_bos=False)).ids) - 1
+    plan = HarvestPlan(context=context, prepend_bos=False, shard_windows=6, rows=3)
+    short = finish(harvest(tiny, held_sae(tiny, NAME), Texts(texts), plan, tmp_path / "short"))
+    alone = [
+        feature
+        for feature in range(D_SAE)
+        if any(one.kind == 0 and len(short.window(one).tokens) == 1 for one in short.feature(feature).examples)
+    ]
+    assert alone
+    found = finish(measure_effects(tiny, NAME, short, alone))
+    assert found.complete
 
 
 def test_another_sae_s_harvest_and_a_feature_that_there_is_not_are_refused(tiny, made):
