@@ -42,6 +42,8 @@ class Part:
     weights: tuple[Weight, ...]
     multiplied: int = 0
     """Elements of its matrices by which one token is multiplied: of experts, only those that are used."""
+    module: str = ""
+    """What its hook points' names begin with: mostly `name`, but OLMo 2's norms behind attention and MLP are `ln1` and `ln2`."""
 
     @property
     def n_params(self) -> int:

@@ -1,6 +1,6 @@
 """From resolved sizes and switches to the parts of a model, each with its weights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from interp_core.architecture import Architecture, Attention, LayerKind, Mlp, Norm, Part, PartName, Positions, Weight
@@ -78,13 +78,14 @@ def _matrix(name: str, **axes: int) -> Weight:
     return Weight(name, tuple(axes.values()), tuple(axes))
 
 
-def _part(name: PartName, *weights: Weight, multiplied: int | None = None) -> Part:
+def _part(name: PartName, *weights: Weight, multiplied: int | None = None, module: str = "") -> Part:
     matrices = sum(weight.n_params for weight in weights if weight.name.startswith("W"))
-    return Part(name, weights, matrices if multiplied is None else multiplied)
+    return Part(name, weights, matrices if multiplied is None else multiplied, module or name)
 
 
-def _norm(design: Design, name: PartName) -> Part:
-    return _part(name, *(_matrix(letter, d_model=design.d_model) for letter in design.norm_weights))
+def _norm(design: Design, name: PartName, module: str = "") -> Part:
+    weights = [_matrix(letter, d_model=design.d_model) for letter in design.norm_weights]
+    return _part(name, *weights, module=module)
 
 
 def _before(design: Design) -> tuple[Part, ...]:
@@ -93,7 +94,7 @@ def _before(design: Design) -> tuple[Part, ...]:
     if design.positions == "learned":
         parts.append(_part("pos_embed", _matrix("W_pos", n_ctx=design.n_positions, d_model=d_model), multiplied=0))
     if design.embed_norm:
-        parts.append(_norm(design, "embed_norm"))
+        parts.append(_norm(design, "embed_norm", "embed_ln"))
     return tuple(parts)
 
 
@@ -118,11 +119,13 @@ def _kind(design: Design, window: int, has_experts: bool, unrotated: bool) -> La
     elif design.d_mlp:
         mlp = Mlp(design.d_mlp, design.gated, design.activation)
     pre, post = design.pre_norms and design.norm != "none", design.post_norms and design.norm != "none"
+    # TransformerBridge calls an only norm ln1 or ln2, whether it stands in front or behind.
+    behind = ("ln1_post", "ln2_post") if pre else ("ln1", "ln2")
     parts = [_norm(design, "ln1")] if pre else []
-    parts += [_attention(design), *([_norm(design, "ln1_post")] if post else [])]
+    parts += [_attention(design), *([_norm(design, "ln1_post", behind[0])] if post else [])]
     if mlp is not None:
         parts += [_norm(design, "ln2")] if pre and design.second_norm else []
-        parts += [_mlp(design, mlp), *([_norm(design, "ln2_post")] if post else [])]
+        parts += [_mlp(design, mlp), *([_norm(design, "ln2_post", behind[1])] if post else [])]
     return LayerKind(attention, mlp, tuple(parts))
 
 
@@ -169,4 +172,4 @@ def _experts(design: Design, mlp: Mlp) -> Part:
     part = _part("mlp", router, *each, *shared)
     matrices = sum(weight.n_params for weight in each if weight.name.startswith("W"))
     used = matrices // mlp.n_experts * mlp.experts_per_token
-    return Part("mlp", part.weights, part.multiplied - matrices + used)
+    return replace(part, multiplied=part.multiplied - matrices + used)

@@ -30,12 +30,21 @@ function mlpFlow({ ports, weights, sizes }) {
   const bias = (name) => (weights.some(([weight]) => weight === name) ? ` + ${name}` : "");
   const tensor = (name, kind = "tensor") => ({ kind, text: name, shape: port.get(name).shape, hook: port.get(name).hook });
   const rows = [[{ ...tensor("mlp_in", "stream"), text: "normed stream" }]];
-  if (sizes.n_experts) rows.push([{ kind: "step", text: `router picks ${sizes.experts_per_token} of ${sizes.n_experts}`, span: 2 }]);
   const name = sizes.activation || "activation";
+  const pass = { kind: "pass" };
+  // Between the first matrices and the last, an expert has no hook points.
+  if (sizes.n_experts) {
+    rows.push([{ ...tensor("pre"), span: 2 }]);
+    rows.push([{ kind: "step", text: `router picks ${sizes.experts_per_token} of ${sizes.n_experts}`, span: 2 }]);
+    if (sizes.gated) rows.push([{ kind: "weight", text: `× W_gate${bias("b_gate")}` }, { kind: "weight", text: `× W_in${bias("b_in")}` }], [{ kind: "step", text: name }, pass]);
+    else rows.push([{ kind: "weight", text: `× W_in${bias("b_in")}`, span: 2 }], [{ kind: "step", text: name, span: 2 }]);
+    rows.push([{ kind: "weight", text: `× W_out${bias("b_out")}`, span: 2 }], [{ ...tensor("post"), text: "post = weighted sum", span: 2 }], [{ ...tensor("mlp_out", "stream"), span: 2 }]);
+    return rows;
+  }
   if (sizes.gated) {
     rows.push([{ kind: "weight", text: `× W_gate${bias("b_gate")}` }, { kind: "weight", text: `× W_in${bias("b_in")}` }]);
     rows.push([tensor("pre"), tensor("pre_linear")]);
-    rows.push([{ kind: "step", text: name }, { kind: "pass" }]);
+    rows.push([{ kind: "step", text: name }, pass]);
     rows.push([{ ...tensor("post"), text: "post = product", span: 2 }]);
   } else {
     rows.push([{ kind: "weight", text: `× W_in${bias("b_in")}` }], [tensor("pre")], [{ kind: "step", text: name }], [tensor("post")]);
@@ -67,16 +76,19 @@ function flowFigure(rows, colourOf) {
 
 const shapeText = (shape) => shape.map((one) => (typeof one === "number" ? one.toLocaleString("en") : one)).join(" × ");
 
+const MOST_HEADS_SHOWN = 512; // far more than models have: each is a button in the document
+
 // Every head as a small button; those that share a key and value head stand in one frame.
 function headGrid(sizes, marks, selected) {
   const { n_heads: count, n_key_value_heads: grouped } = sizes;
   const each = count / grouped;
   const grid = el("div", { class: "hs-arch-heads", role: "group", "aria-label": "Every head" });
-  for (let group = 0; group < (each > 1 ? grouped : 1); group++) {
-    const size = each > 1 ? each : count;
+  const size = each > 1 ? each : count;
+  const shown = Math.min(count, MOST_HEADS_SHOWN);
+  for (let group = 0; group * size < shown; group++) {
     const frame = el("div", { class: each > 1 && grouped > 1 ? "hs-arch-shared" : "hs-arch-alone" });
     if (each > 1) frame.title = `key/value head ${group}`;
-    for (let head = group * size; head < (group + 1) * size; head++) {
+    for (let head = group * size; head < Math.min(shown, (group + 1) * size); head++) {
       const button = el("button", { type: "button", "data-head": head, "data-testid": `head-${head}`, "aria-pressed": head === selected }, String(head));
       const mark = marks.find(({ heads }) => !heads || heads.includes(head));
       if (mark) {
@@ -87,5 +99,6 @@ function headGrid(sizes, marks, selected) {
     }
     grid.append(frame);
   }
+  if (shown < count) grid.append(el("span", { class: "hs-note" }, `and ${(count - shown).toLocaleString("en")} more`));
   return grid;
 }

@@ -6,9 +6,23 @@ function architectureGestures(picture) {
   const { scroller, signal } = picture;
   const on = (type, act, options = {}) => scroller.addEventListener(type, act, { signal, ...options });
   let press = null;
-  on("pointerover", (event) => press?.isDrag || picture.point(placeUnder(picture, event.target)));
+  let wasDrag = false; // whether the click that comes next only ends a drag
+  const release = (hasClick) => {
+    wasDrag = hasClick && Boolean(press?.isDrag);
+    press = null;
+    scroller.classList.remove("is-dragged");
+  };
+  // A button that is let go outside the picture makes no click in it.
+  for (const type of ["pointerup", "pointercancel"]) {
+    window.addEventListener(type, (event) => press && release(type === "pointerup" && event.composedPath().includes(scroller)), { signal });
+  }
+  on("pointerover", (event) => {
+    if (press && !event.buttons) release(false);
+    if (!press?.isDrag) picture.point(placeUnder(picture, event.target));
+  });
   on("pointerleave", () => picture.point(null));
   on("pointerdown", (event) => {
+    release(false);
     if (event.button === 0 && event.pointerType === "mouse") press = { y: event.clientY, x: event.clientX, top: scroller.scrollTop, left: scroller.scrollLeft, isDrag: false };
   });
   on("pointermove", (event) => {
@@ -20,10 +34,9 @@ function architectureGestures(picture) {
     scroller.scrollLeft = press.left - (event.clientX - press.x);
   });
   on("click", (event) => {
-    const wasDrag = press?.isDrag;
-    press = null;
-    scroller.classList.remove("is-dragged");
-    if (wasDrag) return;
+    const endsDrag = wasDrag;
+    release(false);
+    if (endsDrag) return;
     if (foldUnder(picture, event)) return;
     const place = placeUnder(picture, event.target);
     picture.pin(place);

@@ -57,7 +57,8 @@ def before_block(document: Document) -> Block:
         )
         edges.append(Edge("pos_embed_out", "hook_pos_embed", "stream", ("hook_pos_embed",)))
     if "embed_norm" in parts:
-        nodes.append(plain_node(parts["embed_norm"], "embed_ln.hook_out", document["norm"], "of the embedding", stream))
+        norm = parts["embed_norm"]
+        nodes.append(plain_node(norm, f"{norm['module']}.hook_out", document["norm"], "of the embedding", stream))
     return Block(tuple(nodes), tuple(edges))
 
 
@@ -103,11 +104,11 @@ def layer_block(document: Document, kind: Mapping[str, Any]) -> Block:
             before = {"ln1": "before attention", "ln2": "before the MLP"}.get(name, "of what is written")
             if name == "ln1" and document["parallel"] and "ln2" not in parts:
                 before = "before attention and MLP"
-            nodes.append(plain_node(part, f"{LAYER}{name}.hook_normalized", document["norm"], before, stream))
+            nodes.append(plain_node(part, _normed(part), document["norm"], before, stream))
     has_mid = "mlp" in parts and not document["parallel"]
     for name in ("resid_pre", *(["resid_mid"] if has_mid else []), "resid_post"):
         nodes.append(residual_node(name, document["d_model"]))
-    return Block(tuple(nodes), tuple(_edges(set(parts), document["parallel"])), document["parallel"] and "mlp" in parts)
+    return Block(tuple(nodes), tuple(_edges(parts, document["parallel"])), document["parallel"] and "mlp" in parts)
 
 
 def runs(layers: list[int] | tuple[int, ...]) -> list[tuple[int, int]]:
@@ -121,11 +122,15 @@ def runs(layers: list[int] | tuple[int, ...]) -> list[tuple[int, int]]:
     return found
 
 
-def _edges(parts: set[str], parallel: bool) -> Iterator[Edge]:
+def _normed(norm: Mapping[str, Any]) -> str:
+    return f"{LAYER}{norm['module']}.hook_normalized"
+
+
+def _edges(parts: Mapping[str, Mapping[str, Any]], parallel: bool) -> Iterator[Edge]:
     pre, attn, mlp = LAYER + "hook_resid_pre", LAYER + "hook_attn_out", LAYER + "hook_mlp_out"
     last = LAYER + "hook_resid_post"
     mid = last if parallel or "mlp" not in parts else LAYER + "hook_resid_mid"
-    norms = {name: f"{LAYER}{name}.hook_normalized" for name in parts if name.startswith("ln")}
+    norms = {name: _normed(part) for name, part in parts.items() if name.startswith("ln")}
     yield Edge("resid_pre", pre, mid, ("hook_resid_pre", "hook_in"))
     if "ln1" in parts:
         yield Edge("ln1_in", pre, norms["ln1"], ())

@@ -10,17 +10,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from interp_views.architecture_graph import Block
+from interp_views.architecture_nodes import LAYER
 
 _OUTSIDE = {"hook_embed": "embed", "hook_pos_embed": "pos_embed", "hook_unembed": "unembed"}
-_OUTSIDE_PARTS = ("embed", "pos_embed", "ln_final", "unembed")
-_LAYER_PARTS = {
-    "attn": "attn",
-    "mlp": "mlp",
-    "ln1": "ln1",
-    "ln1_post": "ln1_post",
-    "ln2": "ln2",
-    "ln2_post": "ln2_post",
-}
+_OUTSIDE_PARTS = {
+    "embed": "embed", "pos_embed": "pos_embed", "embed_ln": "embed_norm", "ln_final": "ln_final", "unembed": "unembed",
+}  # fmt: skip
 _MOST_SPELT = 200
 """Characters of a name that a sentence repeats."""
 
@@ -63,7 +58,8 @@ def place_hook(mark: HookMark, before: Block, kinds: tuple[Block, ...], after: B
     layers, tail = _split(name, n_layers)
     if tail is not None:
         points = {hook: edge.key for block in kinds for edge in block.edges for hook in edge.hooks}
-        found = dict(_inside(tail, points))
+        modules = {module: part for block in kinds for module, part in _modules(block)}
+        found = dict(_inside(tail, points, modules))
         places += [Place(target, layers, hook) for hook, target in found.items() if target in within]
     if mark.heads is not None:
         n_heads = max(
@@ -79,6 +75,15 @@ def place_hook(mark: HookMark, before: Block, kinds: tuple[Block, ...], after: B
 def _targets(block: Block) -> Iterator[str]:
     yield from (node.part for node in block.nodes)
     yield from (edge.key for edge in block.edges)
+
+
+def _modules(block: Block) -> Iterator[tuple[str, str]]:
+    """What the hook names of a layer's parts begin with, and the part: a norm's name does not say where it stands."""
+    for node in block.nodes:
+        if node.part in ("attn", "mlp"):
+            yield node.part, node.part
+        elif node.part.startswith("ln"):
+            yield node.id.removeprefix(LAYER).partition(".")[0], node.part
 
 
 def _split(name: str, n_layers: int) -> tuple[tuple[int, ...] | None, str | None]:
@@ -102,26 +107,27 @@ def _split(name: str, n_layers: int) -> tuple[tuple[int, ...] | None, str | None
 
 
 def _outside(name: str) -> list[str]:
-    points = {**_OUTSIDE, **{f"{part}.hook_*": part for part in _OUTSIDE_PARTS}}
+    points = {**_OUTSIDE, **{f"{module}.hook_*": part for module, part in _OUTSIDE_PARTS.items()}}
     if name in _OUTSIDE:
         return [_OUTSIDE[name]]
     head = name.partition(".")[0]
     if head in _OUTSIDE_PARTS:
-        return [head]
+        return [_OUTSIDE_PARTS[head]]
     return [part for point, part in points.items() if "*" in name and fnmatchcase(point, name)]
 
 
-def _inside(tail: str, arrows: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _inside(tail: str, arrows: Mapping[str, str], modules: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Hook points that a name without its layer means, with their targets."""
     if tail in arrows:
         yield tail, arrows[tail]
     elif "*" in tail or "?" in tail or "[" in tail:
-        known = {**arrows, **{f"{part}.hook_{one}": part for part, ones in _INNER.items() for one in ones}}
+        inner = {f"{module}.hook_{one}": part for module, part in modules.items() for one in _INNER[module]}
+        known = {**arrows, **inner}
         yield from ((hook, target) for hook, target in known.items() if fnmatchcase(hook, tail))
     else:
-        part = tail.partition(".")[0]
-        if part in _LAYER_PARTS:
-            yield ("" if part == tail else tail), _LAYER_PARTS[part]
+        module = tail.partition(".")[0]
+        if module in modules:
+            yield ("" if module == tail else tail), modules[module]
 
 
 _INNER = {

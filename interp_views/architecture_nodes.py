@@ -107,9 +107,10 @@ def mlp_node(part: Mapping[str, Any], sizes: Mapping[str, Any], d_model: int) ->
     if experts:
         line = f"{sizes['experts_per_token']} of {experts} experts · {line}"
     hook = LAYER + "mlp.hook_"
-    wide = ("pos", d_mlp)
+    # Experts have no hook points of their own: pre and post are what enters and leaves all of them.
+    wide = ("pos", d_model if experts else d_mlp)
     ports = [Port(f"{LAYER}hook_mlp_in", "mlp_in", ("pos", d_model)), Port(hook + "pre", "pre", wide)]
-    ports += [Port(hook + "pre_linear", "pre_linear", wide)] if sizes["gated"] else []
+    ports += [Port(hook + "pre_linear", "pre_linear", wide)] if sizes["gated"] and not experts else []
     ports += [Port(hook + "post", "post", wide), Port(f"{LAYER}hook_mlp_out", "mlp_out", ("pos", d_model))]
     biases = "".join(weight["name"] for weight in part["weights"] if weight["name"].startswith("b"))
     return Node(

@@ -1,7 +1,13 @@
 """The graph of a model, where hooks stand in it, and what makes no picture."""
 
-import pytest
+import shutil
 
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from interp_core.models import load_model
+from interp_core.types import ModelSpec
 from interp_views.architecture import ArchitectureView, architecture_payload, facts
 from interp_views.architecture_graph import after_block, before_block, layer_block, runs
 from interp_views.architecture_hooks import HookMark, Place, place_hook
@@ -65,6 +71,26 @@ def test_ports_are_hook_points_of_the_loaded_model_with_its_shapes(tiny):
             assert ports[name][1:] == ("query", "key")
 
 
+@pytest.mark.parametrize("family", ["olmo2", "bloom", "mixtral"])
+def test_ports_of_other_families_are_hook_points_of_the_loaded_model(family, tiny_folders, tmp_path):
+    folder = shutil.copytree(tiny_folders["llama"], tmp_path / family)
+    sizes: dict = {**CONFIGS[family], "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    AutoModelForCausalLM.from_config(AutoConfig.for_model(**sizes)).save_pretrained(folder)
+    loaded = load_model(ModelSpec("folder", family, processing="raw", device="cpu"), folder)
+    described = document(family)
+    before, after = before_block(described), after_block(described)
+    nodes = (*before.nodes, *layer_block(described, described["kinds"][0]).nodes, *after.nodes)
+    ports = {port.hook.replace("{layer}", "0"): port.shape for node in nodes for port in node.ports if port.hook}
+    assert set(ports) <= loaded.hook_names
+    _, cache = loaded.model.run_with_cache(torch.tensor([[0, 5, 6]]))  # pyright: ignore[reportAttributeAccessIssue]
+    lengths = {"pos": 3, "query": 3, "key": 3}
+    seen = {
+        name: tuple(lengths.get(str(axis), axis) for axis in shape) for name, shape in ports.items() if name in cache
+    }
+    assert len(seen) > 12
+    assert seen == {name: tuple(cache[name].shape[1:]) for name in seen}
+
+
 @pytest.mark.parametrize(
     ("hook", "wanted"),
     [
@@ -98,6 +124,23 @@ def test_ports_are_hook_points_of_the_loaded_model_with_its_shapes(tiny):
 )
 def test_a_hook_name_leads_to_its_place(hook, wanted):
     assert targets(hook) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "hook", "wanted"),
+    [
+        ("olmo2", "blocks.0.ln1.hook_scale", {("ln1_post", (0,))}),
+        ("olmo2", "blocks.0.ln2", {("ln2_post", (0,))}),
+        ("olmo2", "blocks.*.ln2.hook_*", {("ln2_post", None)}),
+        ("olmo2", "blocks.0.ln1_post.hook_normalized", set()),
+        ("gemma2", "blocks.0.ln1_post.hook_normalized", {("ln1_post", (0,))}),
+        ("bloom", "embed_ln.hook_out", {("embed_norm", None)}),
+        ("bloom", "embed_ln.*", {("embed_norm", None)}),
+        ("llama", "embed_ln.hook_out", set()),
+    ],
+)
+def test_a_norm_is_found_by_the_name_that_its_model_gives_it(name, hook, wanted):
+    assert targets(hook, name) == wanted
 
 
 def test_a_wildcard_over_the_blocks_is_everything_in_them():

@@ -1,5 +1,6 @@
 """The diagram in Chromium: what is drawn, what pointing and clicking do, and how much is in the document."""
 
+import re
 import time
 
 import pytest
@@ -93,6 +94,71 @@ def test_the_panel_has_every_head_with_its_shapes_at_each_arrow(browser):
             expect(panel(page)).to_contain_text(text)
         page.get_by_test_id("head-5").click()
         expect(panel(page)).to_contain_text("head L0H5")
+
+
+def test_of_ten_thousand_heads_the_panel_shows_the_first_and_counts_the_rest(browser):
+    many = {"hidden_size": 10_000, "num_attention_heads": 10_000}
+    for grouped in (10_000, 100, 1):
+        described = document("llama", **many, num_key_value_heads=grouped)
+        with stage(browser, "architecture", architecture_payload(ArchitectureView((described,)))) as page:
+            part(page, "attn").locator("[data-head='0']").click()
+            expect(panel(page).locator(".hs-arch-heads button")).to_have_count(512)
+            expect(panel(page).locator(".hs-arch-heads")).to_contain_text("and 9,488 more")
+    with stage(browser, "architecture", payload("llama")) as page:
+        part(page, "attn").locator("[data-head='0']").click()
+        expect(panel(page).locator(".hs-arch-heads")).not_to_contain_text("more")
+
+
+def test_a_drag_that_ends_outside_the_picture_is_over(browser):
+    with stage(browser, "architecture", payload("llama", max_layers=6)) as page:
+        # Room below the picture, where the button can be let go.
+        page.set_viewport_size({"width": 1200, "height": 1200})
+        scroller = page.get_by_test_id("architecture")
+        box = scroller.bounding_box()
+        assert box is not None
+        x, middle, outside = box["x"] + 30, box["y"] + box["height"] / 2, box["y"] + box["height"] + 60
+        page.mouse.move(x, middle)
+        page.mouse.down()
+        page.mouse.move(x, middle + 40, steps=4)
+        expect(scroller).to_have_class(re.compile("is-dragged"))
+        page.mouse.move(x, outside, steps=4)
+        page.mouse.up()
+        expect(scroller).not_to_have_class(re.compile("is-dragged"))
+        top = scroller.evaluate("(node) => node.scrollTop")
+        page.mouse.move(x, middle, steps=4)
+        page.mouse.move(x, middle + 50, steps=4)
+        assert scroller.evaluate("(node) => node.scrollTop") == top
+        page.locator(".hs-arch-part[data-target='mlp']").first.hover()
+        expect(panel(page)).to_contain_text("silu, gated")
+        # The first click after it counts.
+        page.locator(".hs-arch-part[data-target='mlp']").first.click()
+        expect(panel(page)).to_contain_text("pinned")
+
+
+def test_a_drag_within_the_picture_scrolls_it_and_keeps_no_part(browser):
+    with stage(browser, "architecture", payload("llama", max_layers=6)) as page:
+        scroller = page.get_by_test_id("architecture")
+        top = scroller.evaluate("(node) => node.scrollTop")
+        box = part(page, "mlp").bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 20, box["y"] + 10)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 20, box["y"] + 60, steps=4)
+        page.mouse.up()
+        assert scroller.evaluate("(node) => node.scrollTop") == top - 50
+        expect(scroller).not_to_have_class(re.compile("is-dragged"))
+        expect(panel(page)).not_to_contain_text("pinned")
+        part(page, "mlp").click()
+        expect(panel(page)).to_contain_text("pinned")
+
+
+def test_experts_are_drawn_with_the_hook_points_that_they_have(browser):
+    with stage(browser, "architecture", payload("mixtral")) as page:
+        part(page, "mlp").click()
+        steps = panel(page).locator(".hs-arch-step")
+        expect(steps.filter(has_text=re.compile("^pre"))).to_have_text(["prepos × 64"])
+        expect(steps.filter(has_text="post = weighted sum")).to_contain_text("pos × 64")
+        expect(panel(page)).not_to_contain_text("pre_linear")
 
 
 def test_hooks_colour_parts_heads_and_arrows_and_stand_in_the_legend(browser):
