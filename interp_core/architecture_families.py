@@ -55,6 +55,7 @@ _GPT2 = Family(
     norm="LayerNorm", norm_weights="wb", positions="learned", qkv_bias=True, o_bias=True, mlp_bias=True, gated=False,
     activation="gelu_new", tied=True,
 )  # fmt: skip
+_CROSS = replace(_GPT2, unknown=("add_cross_attention",))
 _GEMMA = Family(
     qkv_bias=("attention_bias", False), o_bias=("attention_bias", False), activation="gelu_pytorch_tanh", tied=True, d_head=256
 )  # fmt: skip
@@ -75,8 +76,8 @@ _FALCON = replace(
 _OLMO = Family(norm="LayerNorm", norm_weights="", qkv_bias=("attention_bias", False), o_bias=("attention_bias", False))
 
 FAMILIES: dict[str, Family] = {
-    "gpt2": _GPT2,
-    "gpt_bigcode": replace(_GPT2, activation="gelu_pytorch_tanh"),
+    "gpt2": _CROSS,
+    "gpt_bigcode": replace(_CROSS, activation="gelu_pytorch_tanh"),
     "gpt_neo": replace(_GPT2, qkv_bias=False),
     "gpt_neox": replace(
         _GPT2, positions="rotary", rotary_share=0.25, qkv_bias=("attention_bias", True), o_bias=("attention_bias", True),
@@ -105,7 +106,7 @@ FAMILIES: dict[str, Family] = {
         unknown=("qk_layernorm",),
     ),
     "qwen2": replace(_BARE, qkv_bias=True),
-    "qwen2_moe": replace(_BARE, qkv_bias=True, experts="steps"),
+    "qwen2_moe": replace(_BARE, qkv_bias=("qkv_bias", True), experts="steps"),
     "qwen3": _QWEN3,
     "qwen3_moe": replace(_QWEN3, experts="steps", d_head=0),
     "gemma": _GEMMA,
@@ -131,3 +132,10 @@ FAMILIES: dict[str, Family] = {
         o_bias=("attention_bias", False), mlp_bias=("mlp_bias", False), gated=False, activation="relu2",
     ),
 }  # fmt: skip
+
+_GEMMA3 = {
+    "hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26, "num_attention_heads": 8,
+    "num_key_value_heads": 4, "vocab_size": 262_208, "max_position_embeddings": 131_072, "sliding_window": 4096,
+}  # fmt: skip
+DEFAULTS: dict[str, dict[str, int]] = {"gemma3": _GEMMA3, "gemma3_text": _GEMMA3}
+"""Sizes that transformers' class fills in, of families whose models are published without them."""

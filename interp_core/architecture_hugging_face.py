@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from interp_core.architecture_families import FAMILIES, Family, Switch
+from interp_core.architecture_families import DEFAULTS, FAMILIES, Family, Switch
 from interp_core.architecture_fields import MOST_HEADS, MOST_LAYERS, Fields
 from interp_core.architecture_parts import Design
 from interp_core.architecture_refinements import REFINED
 
 _N_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
-_D_MODEL = ("hidden_size", "n_embd", "d_model")
+_D_MODEL = ("hidden_size", "n_embd", "d_model", "n_embed")
 _N_HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
 _D_MLP = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size")
 _N_CTX = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
@@ -24,8 +24,9 @@ def read_hugging_face(config: Mapping[str, Any], name: str) -> tuple[Design, str
         ArchitectureError: A size is missing or cannot be, or this is no decoder-only language model.
     """
     config, notes = _text_part(config)
-    fields = Fields(config, name)
-    model_type = fields.text("model_type")
+    model_type = Fields(config, name).text("model_type")
+    said = {key: value for key, value in config.items() if value is not None}
+    fields = Fields({**DEFAULTS.get(model_type, {}), **said}, name)
     kinds = fields.texts("architectures")
     if config.get("is_encoder_decoder") or any("MaskedLM" in kind for kind in kinds):
         what = model_type or next(iter(kinds), "this")[:80]
@@ -53,8 +54,8 @@ def _text_part(config: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]
     inner = config.get("text_config")
     if not isinstance(inner, Mapping):
         return config, []
-    tied = {name: config[name] for name in ("tie_word_embeddings",) if name in config}
-    return {**tied, **inner}, ["Of a model of several kinds of input, the part that reads text is drawn."]
+    outer = {name: config[name] for name in ("tie_word_embeddings", "model_type") if name in config}
+    return {**outer, **inner}, ["Of a model of several kinds of input, the part that reads text is drawn."]
 
 
 def _guess(fields: Fields) -> Family:

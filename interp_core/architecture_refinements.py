@@ -39,15 +39,21 @@ def _opt(fields: Fields, design: Design) -> Design:
         notes = (*notes, "Its embedding is narrower than its layers, with a projection that is not counted.")
     if not fields.flag("do_layer_norm_before", True):
         notes = (*notes, "Its norms stand behind the additions, and are drawn before attention and MLP.")
-    return replace(design, notes=notes, exact=not notes)
+    if fields.flag("_remove_final_layer_norm", False):
+        notes = (*notes, "Its final norm is left out, and is drawn and counted.")
+    weights = design.norm_weights if fields.flag("layer_norm_elementwise_affine", True) else ""
+    return replace(design, notes=notes, norm_weights=weights, exact=not notes)
 
 
 def _falcon(fields: Fields, design: Design) -> Design:
     design = replace(design, positions="alibi", rotary_dim=0) if fields.flag("alibi", False) else design
-    if fields.flag("new_decoder_architecture", False):
-        two = fields.count("num_ln_in_parallel_attn", default=2) == 2
+    is_new = fields.flag("new_decoder_architecture", False)
+    if design.parallel or is_new:
+        norms = fields.count("num_ln_in_parallel_attn", default=2 if is_new else 1)
+        design = replace(design, parallel=True, second_norm=norms == 2)
+    if is_new:
         heads = fields.key_value_heads("num_kv_heads", design.n_heads)
-        return replace(design, parallel=True, second_norm=two, n_key_value_heads=heads)
+        return replace(design, n_key_value_heads=heads)
     return replace(design, n_key_value_heads=1) if fields.flag("multi_query", True) else design
 
 

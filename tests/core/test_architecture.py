@@ -45,9 +45,13 @@ REAL = [
     ("gptj", {**OLD, "rotary_dim": 4}),
     ("codegen", {**OLD, "rotary_dim": 4}),
     ("opt", {**SIZES, "ffn_dim": 40, "word_embed_proj_dim": 32}),
+    ("opt", {**SIZES, "ffn_dim": 40, "word_embed_proj_dim": 32, "layer_norm_elementwise_affine": False}),
     ("bloom", {"vocab_size": 400, "hidden_size": 32, "n_layer": 4, "n_head": 4}),
     ("falcon", SIZES),
     ("falcon", {**SIZES, "new_decoder_architecture": True, "num_kv_heads": 2}),
+    ("falcon", {**SIZES, "num_ln_in_parallel_attn": 2}),
+    ("falcon", {**SIZES, "new_decoder_architecture": True, "num_ln_in_parallel_attn": 1}),
+    ("falcon", {**SIZES, "parallel_attn": False, "num_ln_in_parallel_attn": 2}),
     ("falcon", {**SIZES, "parallel_attn": False, "alibi": True, "multi_query": False, "bias": True}),
     ("mpt", {"vocab_size": 400, "d_model": 32, "n_layers": 4, "n_heads": 4, "max_seq_len": 64}),
     ("llama", {**SIZES, **GROUPED}),
@@ -61,6 +65,7 @@ REAL = [
     ("phi", {**SIZES, **MLP}),
     ("qwen2", {**SIZES, **GROUPED}),
     ("qwen2_moe", {**SIZES, **GROUPED, **EXPERTS, "shared_expert_intermediate_size": 40, "decoder_sparse_step": 2}),
+    ("qwen2_moe", {**SIZES, **GROUPED, **EXPERTS, "qkv_bias": False}),
     ("qwen3", {**SIZES, **GROUPED, "head_dim": 8}),
     ("qwen3_moe", {**SIZES, **GROUPED, **EXPERTS, "mlp_only_layers": [1]}),
     ("gemma", {**SIZES, **GROUPED, "head_dim": 16}),
@@ -315,6 +320,42 @@ def test_contradictions_that_can_be_drawn_are_noted():
     found = read_architecture({**VIZ, "d_head": 32, "attn_only": True})
     assert any("8 heads of 32 make 256" in note for note in found.notes)
     assert any("d_mlp=2,048 is not used" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "changes", "note"),
+    [
+        ("gpt2", {"add_cross_attention": True}, "add_cross_attention is on, and the weights that it brings are not"),
+        ("gpt_bigcode", {"add_cross_attention": True}, "add_cross_attention is on, and the weights that it brings are not"),
+        ("opt", {"_remove_final_layer_norm": True}, "Its final norm is left out, and is drawn and counted"),
+    ],
+)  # fmt: skip
+def test_a_switch_whose_weights_are_not_counted_is_noted(model_type, changes, note):
+    config = AutoConfig.for_model(model_type).to_dict()
+    assert read_architecture(config).exact
+    found = read_architecture({**config, **changes})
+    assert not found.exact
+    assert note in found.notes[-1]
+
+
+def test_the_older_spelling_of_bloom_s_width_is_read():
+    found = read_architecture({"model_type": "bloom", "vocab_size": 400, "n_embed": 32, "n_layer": 4, "n_head": 4})
+    assert (found.d_model, found.exact) == (32, True)
+
+
+@pytest.mark.parametrize("kind", [{}, {"model_type": "gemma3_text"}])
+def test_what_a_gemma_3_configuration_leaves_out_is_as_transformers_fills_it_in(kind):
+    short = {"hidden_size": 64, "num_hidden_layers": 12, "intermediate_size": 96}
+    found = read_architecture({"model_type": "gemma3", "text_config": {**kind, **short}})
+    config = AutoConfig.for_model("gemma3_text", **short)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    assert found.exact, found.notes
+    assert found.n_params == params(model)
+    whole = read_architecture(AutoConfig.for_model("gemma3_text").to_dict())
+    assert read_architecture({"model_type": "gemma3", "text_config": kind}).n_params == whole.n_params
+    kept = read_architecture(config.to_dict())
+    assert (found.kinds, found.layers, found.n_ctx) == (kept.kinds, kept.layers, kept.n_ctx)
 
 
 def test_an_unknown_family_is_a_guess_and_says_so():
