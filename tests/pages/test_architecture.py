@@ -1,15 +1,20 @@
 """The architecture page as a script: what is sent to the picture, and what bad input brings."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 import streamlit as st
 
-from interp_views.architecture import MOST_DIAGRAMS
-from pages.ui import schemas
-from pages.ui.architecture import diagram
+import hookscope
+from interp_core import architecture_sources
+from interp_core.architecture_sources import architecture_of
+from interp_core.user_hooks import library
+from interp_views.architecture import MOST_DIAGRAMS, MOST_MARKS
+from pages.ui import cached, schemas
+from pages.ui.architecture import data, diagram
 from tests.architectures import CONFIGS
 from tests.conftest import FAMILIES
 from tests.pages.test_attention_views import picture, words
@@ -65,6 +70,106 @@ def test_interventions_in_force_stand_on_the_diagram(visit):
 
 def test_the_clean_run_sets_no_mark_aside(visit):
     assert header(visit("architecture", do="zero z L1 H2", clean="1"))["marks"]
+
+
+EVERYWHERE = """from hookscope import hook
+
+@hook("blocks.*")
+def {name}(activation, hook):
+    return activation
+"""
+
+
+@pytest.fixture
+def everywhere(tmp_path, monkeypatch):
+    """Twenty hook functions that act at every point of every layer; texts of interventions that apply the first so many."""
+    monkeypatch.setenv("HOOKSCOPE_HOOKS", str(tmp_path))
+    for index in range(20):
+        (tmp_path / f"f{index}.py").write_text(EVERYWHERE.format(name="all"), encoding="utf-8")
+    yield lambda count, layers="": "|".join(f"hook fn:f{index}.all{layers}" for index in range(count))
+    library.refuse("off again")
+
+
+def test_a_function_that_acts_in_every_layer_is_one_mark_a_point(visit, everywhere, tiny):
+    marks = [mark["name"] for mark in header(visit("architecture", do=everywhere(1)))["marks"]]
+    assert marks
+    assert len(set(marks)) == len(marks)
+    assert len(marks) == len([point for point in tiny.hook_points if point.layers])
+    assert all(name.startswith("blocks.*.") for name in marks)
+
+
+def test_layers_that_are_all_named_are_one_mark(visit):
+    marks = header(visit("architecture", do="zero z L0-2 H1|zero mlp_out L1-2"))["marks"]
+    assert [(mark["name"], mark["heads"]) for mark in marks] == [
+        ("blocks.*.attn.hook_z", [1]),
+        ("blocks.1.hook_mlp_out", None),
+        ("blocks.2.hook_mlp_out", None),
+    ]
+
+
+def test_marks_beyond_what_the_picture_has_room_for_are_counted(visit, everywhere, tiny):
+    app = visit("architecture", do=everywhere(20, " L0-1"))
+    assert not app.exception
+    places = 20 * 2 * len([point for point in tiny.hook_points if point.layers])
+    assert places > MOST_MARKS
+    assert len(header(app)["marks"]) == MOST_MARKS
+    assert (
+        f"stand in {places:,} places, and {MOST_MARKS} can be marked: the last {places - MOST_MARKS:,} are left"
+        in words(app)
+    )
+
+
+def code(app) -> str:
+    """The Python that reproduces the picture."""
+    return next(one.value for one in app.code if "hookscope.architecture(" in one.value)
+
+
+def test_the_code_names_the_models_in_the_order_in_which_they_are_drawn(visit, monkeypatch):
+    config = json.dumps(CONFIGS["attention_only"])
+    app = visit(
+        "architecture", models="folder:tiny-gpt2|folder:nowhere|loaded", config=config, do="zero z L1 H2", layers="2"
+    )
+    assert code(app) == (
+        f"import json\n\nimport hookscope\n\nhookscope.architecture('folder:tiny-llama', 'folder:tiny-gpt2', "
+        f"json.loads({config!r}), max_layers=2, hooks=[\n"
+        "    ('blocks.1.attn.hook_z', 'zero z L1 H2', {'heads': [2]}),\n])"
+    )
+    made: list = []
+    monkeypatch.setattr(hookscope, "architecture", lambda *described, **_: made.extend(described))
+    exec(code(app), {})
+    assert [architecture_of(one).name for one in made] == names(app)
+
+
+def test_a_configuration_that_does_not_fit_is_said_and_is_not_in_the_code(visit):
+    models = "folder:tiny-gpt2|folder:tiny-gemma2|folder:tiny-qwen2|loaded"
+    app = visit("architecture", models=models, config=json.dumps(CONFIGS["attention_only"]))
+    assert names(app) == ["tiny-llama", "tiny-gpt2", "tiny-gemma2", "tiny-qwen2"]
+    assert "4 models fit side by side" in words(app)
+    assert "json" not in code(app)
+
+
+def test_a_folder_whose_configuration_changes_is_drawn_anew(visit, copy_of_tiny):
+    path = copy_of_tiny / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    app = visit("architecture", models="folder:broken")
+    assert header(app)["diagrams"][0]["n_layers"] == config["num_hidden_layers"]
+    path.unlink()
+    assert "no readable config" in words(app.run())
+    changed = {**config, "num_hidden_layers": 9, "layer_types": None}
+    path.write_text(json.dumps(changed), encoding="utf-8")
+    assert header(app.run())["diagrams"][0]["n_layers"] == 9
+
+
+def test_the_loaded_model_s_description_is_that_of_its_revision(tiny, monkeypatch):
+    monkeypatch.setattr(cached, "loaded", lambda spec: model)
+    drawn = []
+    for revision, n_layers in (("first", 3), ("second", 9)):
+        document = {"n_layers": n_layers}
+        model = SimpleNamespace(document=lambda document=document: document)
+        monkeypatch.setattr(architecture_sources, "architecture_of", lambda model: model)
+        bench = SimpleNamespace(spec=tiny.spec, card=replace(tiny.card, revision=revision))
+        drawn.append(data._document(data.LOADED, cast(Any, bench))["n_layers"])
+    assert drawn == [3, 9]
 
 
 def test_another_model_alone_has_no_marks_and_nothing_to_open(visit):

@@ -6,6 +6,7 @@ Imports stand in functions for the same reason as in `cached`: they import torch
 # ruff: noqa: PLC0415
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -13,6 +14,7 @@ import streamlit as st
 from interp_core.architecture_reading import parse_architecture
 from interp_core.errors import InterpError
 from interp_core.interventions import Intervention
+from interp_core.types import FOLDER_PREFIX
 from pages.ui import cached, schemas
 from pages.ui.bench import Bench, plain
 from pages.ui.url_state import UrlState
@@ -27,13 +29,29 @@ FAILED = "architecture.failed"
 MOST = schemas.MOST_ARCHITECTURES
 
 
-def documents(state: UrlState, bench: Bench) -> tuple[list[dict[str, Any]], list[str], bool]:
-    """Descriptions of the chosen models, why others cannot be described, and whether the first is the loaded model."""
-    found: list[dict[str, Any]] = []
+@dataclass(frozen=True)
+class Drawn:
+    """The models that are drawn, in that order, and why others are not."""
+
+    documents: tuple[dict[str, Any], ...]
+    """One to four, as `Architecture.document` gives them."""
+    sources: tuple[str | None, ...]
+    """Where each is from: `LOADED`, a name as in links, or None for the pasted configuration."""
+    problems: tuple[str, ...]
+    """Sentences."""
+
+    @property
+    def has_loaded(self) -> bool:
+        """Whether the first is the loaded model."""
+        return self.sources[0] == LOADED
+
+
+def documents(state: UrlState, bench: Bench) -> Drawn:
+    """Descriptions of the chosen models; of the loaded one where no other can be described."""
+    found: list[tuple[str | None, dict[str, Any]]] = []
     problems: list[str] = []
     # Interventions belong to the loaded model, so it comes first wherever it was named.
     names = sorted(state["models"], key=lambda name: name != LOADED)
-    has_loaded = False
     # A hub that does not answer takes seconds to say so: it is asked again when other models are chosen.
     failed: dict[str, str] = st.session_state.setdefault(FAILED, {})
     for name in names:
@@ -41,28 +59,35 @@ def documents(state: UrlState, bench: Bench) -> tuple[list[dict[str, Any]], list
             if name in failed:
                 raise InterpError(failed[name])
             with st.spinner(f"Reading the configuration of {plain(name)}"):
-                found.append(_document(name, bench))
-            has_loaded |= name == LOADED
+                found.append((name, _document(name, bench)))
         except InterpError as error:
             problems.append(str(error))
-            if name != LOADED:
+            if name != LOADED and not name.startswith(FOLDER_PREFIX):
                 failed[name] = str(error)
-    if state["config"].strip():
+    pasted = state["config"].strip()
+    if pasted and len(found) == MOST:
+        problems.append(
+            f"{MOST} models fit side by side, and as many are chosen, so the pasted configuration is not drawn. Remove a model."
+        )
+    elif pasted:
         try:
-            found.append(parse_architecture(state["config"]).document())
+            found.append((None, parse_architecture(state["config"]).document()))
         except InterpError as error:
             problems.append(str(error))
     if not found:
-        found, has_loaded = [_document(LOADED, bench)], True
-    return found[:MOST], problems, has_loaded
+        found = [(LOADED, _document(LOADED, bench))]
+    return Drawn(tuple(one for _, one in found), tuple(source for source, _ in found), tuple(problems))
 
 
 def _document(name: str, bench: Bench) -> dict[str, Any]:
-    results, key = cached.engine().results, ("architecture", name, bench.spec if name == LOADED else None)
+    from interp_core.architecture_sources import architecture_of
+
+    if name.startswith(FOLDER_PREFIX):  # its file may change at any time, and is read in milliseconds
+        return architecture_of(name).document()
+    held = (bench.spec, bench.card.revision) if name == LOADED else None
+    results, key = cached.engine().results, ("architecture", name, held)
     known: Any = results.get(key)
     if known is None:
-        from interp_core.architecture_sources import architecture_of
-
         known = architecture_of(cached.loaded(bench.spec) if name == LOADED else name).document()
         results.put(key, known)
     return known
@@ -81,18 +106,29 @@ def places(one: Intervention, bench: Bench) -> list[tuple[str, tuple[int, ...] |
         from interp_core.user_hooks.places import limited_heads, places_of
 
         function = function_named(one.function)
+        layers: dict[HookPoint, list[int | None]] = {}
+        for place in places_of(function, points.values(), one):
+            layers.setdefault(place.point, []).append(place.layer)
         return [
-            (place.point.hook(place.layer), _query_heads(limited_heads(function, one, place.point), False, place.point, bench.card))
-            for place in places_of(function, points.values(), one)
-        ]  # fmt: skip
+            (name, _query_heads(limited_heads(function, one, point), False, point, bench.card))
+            for point, some in layers.items()
+            for name in _hooks(point, some)
+        ]
     point = points.get(one.point)
     if point is None:
         return []
     heads = _query_heads(one.heads, one.others, point, bench.card)
-    if point.layers and one.layers is None:
-        return [(point.hook(0).replace("blocks.0.", "blocks.*.", 1), heads)]
-    layers: Iterable[int | None] = (one.layers or ()) if point.layers else (None,)
-    return [(point.hook(layer), heads) for layer in layers]
+    return [(name, heads) for name in _hooks(point, point.layers if one.layers is None else one.layers)]
+
+
+def _hooks(point: "HookPoint", layers: Iterable[int | None]) -> list[str]:
+    """Hook names of a point in layers: one with `*` where these are all that it has."""
+    if not point.layers:
+        return [point.hook(None)]
+    some = tuple(layers)
+    if set(point.layers) <= set(some):
+        return [point.hook(0).replace("blocks.0.", "blocks.*.", 1)]
+    return [point.hook(layer) for layer in some]
 
 
 def _query_heads(

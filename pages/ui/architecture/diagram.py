@@ -8,7 +8,7 @@ import streamlit as st
 
 from interp_core.errors import InterpError
 from interp_core.interventions import Intervention
-from interp_views.architecture import ArchitectureView, architecture_payload, facts
+from interp_views.architecture import MOST_MARKS, ArchitectureView, architecture_payload, facts
 from interp_views.architecture_hooks import HookMark
 from interp_views.component import Component
 from pages.ui import interventions, share
@@ -38,21 +38,21 @@ def leave_if_asked(state: UrlState) -> None:
 
 def show(state: UrlState, bench: Bench) -> None:
     """Draw the picture and what can be taken along."""
-    documents, problems, has_loaded = data.documents(state, bench)
-    for problem in problems:
+    drawn = data.documents(state, bench)
+    for problem in drawn.problems:
         st.error(plain(problem))
-    marks = _marks(bench) if has_loaded else ()
-    view = ArchitectureView(tuple(documents), marks, max_layers=int(state["layers"]), acts=has_loaded)
+    marks = _marks(bench) if drawn.has_loaded else ()
+    view = ArchitectureView(drawn.documents, marks, max_layers=int(state["layers"]), acts=drawn.has_loaded)
     payload = architecture_payload(view)
     picture(
         "architecture", payload, key="picture.architecture", events={"act": lambda value: _act(state, bench, value)}
     )
-    names = ", ".join(document["name"] for document in documents)
+    names = ", ".join(document["name"] for document in drawn.documents)
     share.show_downloads(
         "architecture",
-        lambda: _table(documents),
+        lambda: _table(drawn.documents),
         lambda: Component.load("architecture").standalone(payload, f"Architecture of {names}"),
-        _code(state, bench, marks),
+        _code(state, bench, drawn.sources, marks),
     )
 
 
@@ -63,7 +63,12 @@ def _marks(bench: Bench) -> tuple[HookMark, ...]:
             marks += [HookMark(name, one.label, index % 8, heads) for name, heads in data.places(one, bench)]
         except InterpError as error:
             st.warning(plain(str(error)))
-    return tuple(marks)
+    if len(marks) > MOST_MARKS:
+        st.warning(
+            f"The interventions stand in {len(marks):,} places, and {MOST_MARKS} can be marked: the last "
+            f"{len(marks) - MOST_MARKS:,} are left out. Switch off some to see them."
+        )
+    return tuple(marks[:MOST_MARKS])
 
 
 def _act(state: UrlState, bench: Bench, value: Mapping[str, Any]) -> None:
@@ -81,23 +86,23 @@ def _act(state: UrlState, bench: Bench, value: Mapping[str, Any]) -> None:
         interventions.add(state, Intervention("zero", point, layers=(layer,), heads=heads))
 
 
-def _table(documents: list[dict[str, Any]]) -> pd.DataFrame:
+def _table(documents: tuple[dict[str, Any], ...]) -> pd.DataFrame:
     return pd.DataFrame([{"model": document["name"], **dict(facts(document))} for document in documents])
 
 
-def _code(state: UrlState, bench: Bench, marks: tuple[HookMark, ...]) -> str:
+def _code(state: UrlState, bench: Bench, sources: tuple[str | None, ...], marks: tuple[HookMark, ...]) -> str:
     # What stands in a link is text of anyone's: only its repr goes into code.
-    names = [bench.spec.text if name == data.LOADED else name for name in state["models"]]
-    described = ", ".join(map(repr, names))
-    if state["config"].strip():
-        described += f"{', ' if described else ''}json.loads({state['config']!r})"
+    described = ", ".join(
+        f"json.loads({state['config']!r})" if name is None else repr(bench.spec.text if name == data.LOADED else name)
+        for name in sources
+    )
     entries = [
         (mark.name, mark.label) if mark.heads is None else (mark.name, mark.label, {"heads": list(mark.heads)})
         for mark in marks
     ]
     hooks = "".join(f"    {entry!r},\n" for entry in entries)
     hooks = f", hooks=[\n{hooks}]" if hooks else ""
-    imports = "import json\n\n" if state["config"].strip() else ""
+    imports = "import json\n\n" if None in sources else ""
     return (
         f"{imports}import hookscope\n\nhookscope.architecture({described}, max_layers={int(state['layers'])}{hooks})\n"
     )
