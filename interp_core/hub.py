@@ -29,7 +29,10 @@ from interp_core.errors import DiskError, HubError, UnknownModelError
 from interp_core.types import Progress
 
 _WANTED = ["*.json", "*.safetensors", "*.model", "merges.txt", "vocab.txt", "*.jinja"]
-_UNREACHABLE = (httpx2.HTTPError, OfflineModeIsEnabled, ConnectionError, FutureTimeout, TimeoutError)
+_UNREACHABLE = (
+    httpx2.HTTPError, OfflineModeIsEnabled, ConnectionError, FutureTimeout, TimeoutError, LocalEntryNotFoundError,
+)  # fmt: skip
+"""The last is what a download raises whose hub went away after it was asked."""
 ANSWER_WITHIN_S = 8.0
 
 

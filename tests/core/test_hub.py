@@ -9,10 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+from huggingface_hub.errors import LocalEntryNotFoundError
 
 from interp_core import catalogue
 from interp_core import hub as fetching
-from interp_core.errors import UnknownModelError
+from interp_core.errors import HubError, UnknownModelError
 from tests.core.fake_hub import COMMIT, FakeHub
 
 ROOT = Path(__file__).parent.parent.parent
@@ -126,6 +127,16 @@ def test_a_gated_model_s_licence_is_named(folders, tiny_folders):
     gated.stop()
     assert kind == "HubError"
     assert "is gated: accept its licence on the hub" in sentence
+
+
+def test_a_hub_that_goes_away_before_the_download_is_said_so(folders, monkeypatch):
+    def gone(*_, **__):
+        raise LocalEntryNotFoundError("An error happened while trying to locate the files on the Hub")
+
+    monkeypatch.setattr(fetching, "download_bytes", lambda name: 1_000_000)
+    monkeypatch.setattr(fetching, "snapshot_download", gone)
+    with pytest.raises(HubError, match="does not answer"):
+        fetching.fetch("someone/some-model", lambda progress: None)
 
 
 def test_offline_mode_is_said_so_at_once(folders):
