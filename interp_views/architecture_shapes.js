@@ -26,7 +26,7 @@ function inColour(node, colour) {
   return node;
 }
 
-// Marks on a part: the first gives its colour, and each is a dot.
+// Marks on a part: the first gives its colour, and of several functions each is a dot, at however many points of the part it stands.
 function markShape(shape, marks) {
   if (!marks.length) return;
   shape.classList.add("is-marked");
@@ -34,8 +34,9 @@ function markShape(shape, marks) {
 }
 
 function markDots(x, y, marks) {
-  if (marks.length < 2) return [];
-  return marks.slice(0, 6).map((mark, i) => inColour(svgEl("circle", { cx: x - i * 9, cy: y, r: 3.5, class: "hs-arch-dot" }), mark.colour));
+  const functions = [...new Map(marks.map((mark) => [mark.label, mark])).values()];
+  if (functions.length < 2) return [];
+  return functions.slice(0, 6).map((mark, i) => inColour(svgEl("circle", { cx: x - i * 9, cy: y, r: 3.5, class: "hs-arch-dot" }), mark.colour));
 }
 
 function drawBox(box, marks) {

@@ -332,3 +332,14 @@ def test_an_arrow_says_the_shape_of_what_it_carries(browser, key, shape):
     with stage(browser, "architecture", payload("llama")) as page:
         page.locator(f"[data-layer='0'] .hs-arch-arrow[data-target='{key}'] path").first.dispatch_event("click")
         expect(panel(page)).to_contain_text(shape)
+
+
+def test_a_part_has_a_dot_for_each_function_and_none_for_each_of_its_points(browser):
+    points = ("hook_in", "hook_pre", "hook_post", "hook_out")
+    one = tuple(HookMark(f"blocks.0.mlp.{point}", "mine.one", 0) for point in points)
+    with stage(browser, "architecture", payload("llama", hooks=one)) as page:
+        expect(part(page, "mlp")).to_be_visible()
+        expect(part(page, "mlp").locator(".is-marked")).to_have_count(1)
+        expect(part(page, "mlp").locator(".hs-arch-dot")).to_have_count(0)
+        show(page, payload("llama", hooks=(*one, HookMark("blocks.0.mlp.hook_post", "mine.two", 1))))
+        expect(part(page, "mlp").locator(".hs-arch-dot")).to_have_count(2)
