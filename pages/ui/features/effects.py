@@ -29,6 +29,9 @@ def show(bench: Bench, browser: Browser, found: "arrow.Table") -> Followed | Non
         _offer(browser, unknown)
         return None
     with st.container(border=True):
+        # In front of what waits: it stands where the offer's button stood, which would stay until there is something else.
+        said = st.empty()
+        said.caption(_known_of(browser, asked[1]))
         try:
             followed = follow(
                 _NAME, asked, lambda so_far: data.effects_job(bench, browser.sae, asked[1], so_far), "Loss effects"
@@ -37,17 +40,16 @@ def show(bench: Bench, browser: Browser, found: "arrow.Table") -> Followed | Non
             st.session_state.pop(_WANTED)
             st.error(plain(str(error)))
             return None
-        done = sum(feature in browser.effects() for feature in asked[1])
         if followed.made is not None and followed.made.complete:
             st.session_state.pop(_WANTED)
-            st.caption(f"Done: {done:,} of {len(asked[1]):,} features are known, and kept on this machine.")
+            said.caption(f"Done: {_known_of(browser, asked[1])}")
             return None
         if followed.job is None:
-            st.caption(f"Stopped: {done:,} of {len(asked[1]):,} features are known, and kept.")
+            said.caption(f"Stopped: {_known_of(browser, asked[1])}")
             if set(unknown) - set(asked[1]):
                 _offer(browser, unknown)
             return None
-        st.caption(f"{done:,} of {len(asked[1]):,} features are known. Each is kept at once.")
+        said.caption(_known_of(browser, asked[1]))
     return followed
 
 
@@ -55,6 +57,11 @@ def go_on_measuring(followed: Followed | None) -> None:
     """At the end of the page: wait for the next feature, and draw the page anew."""
     if followed is not None:
         go_on(followed, lambda made: len(made.found), 1)
+
+
+def _known_of(browser: Browser, asked: tuple[int, ...]) -> str:
+    known = browser.effects()
+    return f"{sum(feature in known for feature in asked):,} of {len(asked):,} features are known. Each is kept at once, on this machine."
 
 
 def _offer(browser: Browser, unknown: tuple[int, ...]) -> None:
