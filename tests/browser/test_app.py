@@ -12,10 +12,10 @@ TINY = "model=folder:tiny-llama"
 HOSTILE = "<img src=x onerror=alert(1)> </script><script>alert(2)</script> ![x](http://evil.example/x.png) \u202eabc"
 
 
-def settled(page: Page) -> None:
+def settled(page: Page, timeout: int = 60_000) -> None:
     """Wait until Streamlit has drawn what it was asked for."""
     expect(page.locator("[data-testid=stApp]")).to_have_attribute(
-        "data-test-script-state", "notRunning", timeout=60_000
+        "data-test-script-state", "notRunning", timeout=timeout
     )
 
 

@@ -256,8 +256,9 @@ def test_heads_of_a_long_prompt_are_on_screen_while_the_pass_goes_on(server, pag
     expect(under_way).to_be_visible()
     expect(page.locator("[data-testid=attention-token-1400]")).to_be_attached()  # the picture is that of this prompt
     expect(under_way).to_be_visible()
-    for _ in range(3):  # between two layers the line may be gone for a moment
-        expect(under_way).to_have_count(0, timeout=120_000)
+    for _ in range(3):  # between two layers the page may look done for a moment
+        settled(page, timeout=240_000)
+        expect(under_way).to_have_count(0, timeout=240_000)
         page.wait_for_timeout(700)
     settled(page)
     view(page, "All heads")  # from the same survey: no second pass
