@@ -83,8 +83,8 @@ class FunctionEdit:
         gradient = torch.is_grad_enabled()
 
         def one(row: Tensor) -> Any:
-            given = row[None].clone()
             with torch.set_grad_enabled(gradient):  # each thread has a setting of its own
+                given = row[None].clone()
                 returned = self.function.function(given, self._here)
             return given if returned is None else returned
 

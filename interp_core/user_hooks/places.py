@@ -97,10 +97,10 @@ def _check_limits(function: HookFunction, spec: Intervention, points: list[HookP
 
 def limited_heads(function: HookFunction, spec: Intervention, point: HookPoint) -> tuple[int, ...] | None:
     """The heads that a function changes at a point under what the spec leaves of them; None for all."""
-    declared = function.declared.heads
-    if spec.heads is None:
+    declared, named = function.declared.heads, spec.heads
+    if named is None:
         return declared
-    left = (head for head in range(point.n_heads) if (head in (spec.heads or ())) != spec.others)
+    left = [head for head in range(point.n_heads) if (head in named) != spec.others]
     return tuple(head for head in left if declared is None or head in declared)
 
 

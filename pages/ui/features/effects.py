@@ -29,9 +29,7 @@ def show(bench: Bench, browser: Browser, found: "arrow.Table") -> Followed | Non
         _offer(browser, unknown)
         return None
     with st.container(border=True):
-        # In front of what waits: it stands where the offer's button stood, which would stay until there is something else.
-        said = st.empty()
-        said.caption(_known_of(browser, asked[1]))
+        said = st.empty()  # above the progress, after which alone it is known
         try:
             followed = follow(
                 _NAME, asked, lambda so_far: data.effects_job(bench, browser.sae, asked[1], so_far), "Loss effects"
