@@ -12,10 +12,28 @@ TINY = "model=folder:tiny-llama"
 HOSTILE = "<img src=x onerror=alert(1)> </script><script>alert(2)</script> ![x](http://evil.example/x.png) \u202eabc"
 
 
-def settled(page: Page, timeout: int = 60_000) -> None:
+def settled(page: Page) -> None:
     """Wait until Streamlit has drawn what it was asked for."""
     expect(page.locator("[data-testid=stApp]")).to_have_attribute(
-        "data-test-script-state", "notRunning", timeout=timeout
+        "data-test-script-state", "notRunning", timeout=60_000
+    )
+
+
+def at_rest(page: Page) -> None:
+    """Wait, for minutes if need be, until the page has neither run nor shown progress for three seconds.
+
+    A page that draws what there is so far looks done for a moment between two parts.
+    """
+    page.evaluate("delete window.restingSince")
+    page.wait_for_function(
+        """() => {
+            const app = document.querySelector("[data-testid=stApp]")
+            const busy = app.dataset.testScriptState !== "notRunning" || document.querySelector("[data-testid=stProgress]")
+            if (busy || !window.restingSince) window.restingSince = performance.now()
+            return performance.now() - window.restingSince > 3000
+        }""",
+        polling=100,
+        timeout=300_000,
     )
 
 
