@@ -1,6 +1,7 @@
 """Jobs and finished results: what the engine's threads and the pages' threads share. No torch here."""
 
 import dataclasses
+import math
 import sys
 import threading
 import time
@@ -21,7 +22,9 @@ Work = Callable[[Any], Any]
 Steps = Generator[Progress, None, Any]
 
 LINGER_S = 3.0
-"""How long a job that nobody waits for goes on: a page that is drawn again, or looks in now and then, asks again."""
+"""How long a job that nobody waits for goes on: a page that is drawn again asks again."""
+RETURNS_S = 60.0
+"""How long for a page that took a partial result and asks again when it is drawn, which on a busy machine takes a while."""
 
 
 def finish(outcome: Any) -> Any:
@@ -50,27 +53,27 @@ class Job:
         self.steps: Steps | None = None
         self._lock = threading.Lock()
         self._waiters = 0
-        self._abandoned_at: float | None = None
+        self._wanted_until = math.inf
         self._cancelled = False
 
     def join(self) -> None:
         """One more session waits."""
         with self._lock:
             self._waiters += 1
-            self._abandoned_at = None
+            self._wanted_until = math.inf
 
-    def leave(self) -> None:
-        """One session less waits; when the last has left, the job is cancelled soon after."""
+    def leave(self, linger_s: float = LINGER_S) -> None:
+        """One session less waits; when the last has left, the job is cancelled so much later, unless one joins it."""
         with self._lock:
             self._waiters -= 1
             if self._waiters <= 0:
-                self._abandoned_at = time.monotonic()
+                self._wanted_until = time.monotonic() + linger_s
 
     def abandon(self) -> None:
         """The session that left will not come back: stop at once if no other waits."""
         with self._lock:
             if self._waiters <= 0:
-                self._abandoned_at = float("-inf")
+                self._wanted_until = -math.inf
 
     def cancel(self) -> None:
         """Stop at the next step, whoever waits."""
@@ -79,8 +82,7 @@ class Job:
     @property
     def unwanted(self) -> bool:
         """Whether it should stop."""
-        abandoned_at = self._abandoned_at
-        return self._cancelled or (abandoned_at is not None and time.monotonic() - abandoned_at > LINGER_S)
+        return self._cancelled or time.monotonic() > self._wanted_until
 
     def settle(self, state: JobState, *, result: Any = None, error: InterpError | None = None) -> None:
         """Say how it ended; setting `done` is left to the thread that ran it."""

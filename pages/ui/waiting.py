@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from interp_core.jobs import Job
+from interp_core.jobs import LINGER_S, RETURNS_S, Job
 from interp_core.lane import Lane
 from interp_core.types import Progress
 
@@ -39,6 +39,7 @@ def wait_for_job(
     """
     _let_go_of_another(job)
     slot = st.empty() if place is None else place
+    linger_s = LINGER_S
     try:
         turns, shown = _PATIENT_TURNS if job.progress.partial is not None else 0, None
         while not job.done.wait(_TURN_S if turns != _PATIENT_TURNS else 0):
@@ -48,6 +49,7 @@ def wait_for_job(
                 show(partial)
                 shown = partial
             if enough and turns > _PATIENT_TURNS and partial is not None and enough(partial):
+                linger_s = RETURNS_S
                 return partial
             if turns > _QUIET_TURNS:
                 _draw(slot, job.progress, _label(job, label))
@@ -55,7 +57,7 @@ def wait_for_job(
                 slot.empty()
         return job.value()
     finally:
-        job.leave()
+        job.leave(linger_s)
         slot.empty()
 
 

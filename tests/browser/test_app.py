@@ -68,7 +68,7 @@ def test_a_deep_link_right_after_a_server_start_has_the_frame(fresh_server, page
 def test_a_first_visit_shows_home_and_loads_the_default_model_behind_it(server, page):
     page.goto(server.url)
     expect(page.get_by_role("heading", name="Look inside a language model")).to_be_visible()
-    expect(page.get_by_text("135 M parameters")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("135 M parameters")).to_be_visible(timeout=240_000)
     page.get_by_role("link", name="Indirect object identification").click()
     painted(page, "prompt-view")
     expect(page.locator("[data-testid=prediction-0]")).to_contain_text("Mary")

@@ -19,7 +19,7 @@ from interp_core.path_patching import patch_paths
 from interp_core.path_plan import RECEIVER_KINDS, PathPlan, Receiver, Sender
 from interp_core.prompt_pairs import PromptPair
 from interp_core.prompts import Prompt
-from interp_core.types import Run
+from interp_core.types import Progress, Run
 from pages.ui import cached, following, pair_results, pair_sets, schemas, waiting
 from pages.ui.patching import paths
 from pages.ui.text_code import decode_text
@@ -349,3 +349,27 @@ def test_a_result_at_hand_does_not_stop_the_job_that_the_page_waits_for(monkeypa
     assert not sweep.unwanted
     waiting._let_go_of_another(question)
     assert sweep.unwanted
+
+
+def test_a_page_that_took_a_part_may_be_slow_to_ask_again_and_one_that_was_interrupted_may_not(monkeypatch):
+    monkeypatch.setattr("streamlit.session_state", {})
+    monkeypatch.setattr("interp_core.jobs.time.monotonic", lambda: now)
+    now, job = 0.0, Job("survey", lambda model: None)
+    job.progress = Progress(0.5, "", "a part")
+    job.join()
+    assert waiting.wait_for_job(job, "Surveying", enough=lambda part: part == "a part") == "a part"
+    now = 50.0
+    assert not job.unwanted
+    now = 61.0
+    assert job.unwanted
+
+    def interrupted(part):
+        raise RuntimeError
+
+    job.join()
+    with pytest.raises(RuntimeError):
+        waiting.wait_for_job(job, "Surveying", show=interrupted)
+    now = 62.0
+    assert not job.unwanted
+    now = 65.0
+    assert job.unwanted
