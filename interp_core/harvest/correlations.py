@@ -4,6 +4,7 @@ Activations are taken in steps of 1/16384 of each feature's maximum there: Pears
 scale, and sums of integers do not depend on their order. Every feature that is active on a sampled token is compared.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,7 +102,7 @@ def _in_chunks(members: Tensor, begins: Tensor, row: Tensor) -> list[Tensor]:
     """Cut so that the pairs of each part fit into memory."""
     sizes = (begins[row[members] + 1] - begins[row[members]]).cumsum(0)
     edges = torch.searchsorted(sizes, torch.arange(0, int(sizes[-1]) if len(sizes) else 0, _CHUNK)).tolist()
-    return [members[begin:end] for begin, end in zip(edges, [*edges[1:], len(members)], strict=True)]
+    return [members[begin:end] for begin, end in itertools.pairwise([*edges, len(members)])]
 
 
 def _pairs(members: Tensor, begins: Tensor, row: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,6 @@
 """Harvests as users run them: whoever runs the shards, wherever it is killed, whatever it is given."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -116,6 +117,13 @@ def test_correlations_are_those_of_the_activations(tiny, sae, run, tmp_path):
             cosine = rows[:, index] @ rows[:, one.index] / lengths[index] / lengths[one.index]
             assert one.cosine == pytest.approx(cosine, abs=1e-3)
     assert seen > 50
+
+
+def test_without_sampled_tokens_a_harvest_has_everything_but_correlations(run):
+    made = run("out", plan=dataclasses.replace(PLAN, pair_tokens=0))
+    records = [made.feature(index) for index in range(D_SAE)]
+    assert made.counts["sampled"] == 0 < sum(record.fired for record in records)
+    assert not any(record.features for record in records)
 
 
 def test_an_sae_on_neurons_says_with_which_it_goes(tiny, saes, tmp_path):

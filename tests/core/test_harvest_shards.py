@@ -13,6 +13,7 @@ from interp_core.errors import HarvestError
 from interp_core.harvest import accumulate
 from interp_core.harvest.accumulate import Accumulator
 from interp_core.harvest.corpus import cut_corpus, encoder
+from interp_core.harvest.correlations import between_features
 from interp_core.harvest.documents import Texts
 from interp_core.harvest.histogram import N_BINS, bin_edges
 from interp_core.harvest.plan import AROUND, PAIR_WIDTH, HarvestPlan
@@ -142,6 +143,20 @@ def test_of_a_token_with_very_many_active_features_the_strongest_enter_the_pairs
     keep = torch.ones(1, 1, dtype=torch.bool)
     state = accumulated(acts, keep, keep, [[0]], pair_share=1.0)
     assert state.pair_feature.tolist() == list(range(400 - PAIR_WIDTH, 400))
+
+
+def test_features_of_which_none_is_active_on_a_sampled_token_are_correlated_with_nothing():
+    acts, inside, keep = random_acts(6, 5, d_sae=600)
+    acts[..., 256:512] = 0  # as many as are looked at together
+    found = between_features(accumulated(acts, keep, inside, [list(range(6))], pair_share=1.0))
+    silent = np.isin([found.feature, found.other], range(256, 512))
+    assert not silent.any() and found.feature.min() < 256 and found.feature.max() >= 512
+    rows = acts[keep].double().numpy()
+    for feature in (0, 599):
+        pearson = [
+            np.corrcoef(rows[:, feature], rows[:, other])[0, 1] for other in found.other[found.feature == feature]
+        ]
+        assert np.allclose(found.pearson[found.feature == feature], pearson, atol=1e-3)
 
 
 @settings(max_examples=40, deadline=None)
