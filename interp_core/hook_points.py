@@ -124,8 +124,8 @@ def point_named(points: Iterable[HookPoint], name: str) -> HookPoint:
     known = {point.name: point for point in points}
     if name in known:
         return known[name]
-    if name in DERIVED_POINTS:
-        raise InterventionError(f"This model has no {name}: {_LACKING[name]}")
+    if name in _LACKING:
+        raise InterventionError(f"This model has no {name}{_LACKING[name]}")
     near = [point for point in MAIN_POINTS if point in known]
     raise InterventionError(
         f"This model has no hook point {name[:60]!r} that a forward pass reaches. It has {', '.join(near)} and "
@@ -134,14 +134,17 @@ def point_named(points: Iterable[HookPoint], name: str) -> HookPoint:
 
 
 _NO_PROJECTION = (
-    "its heads do not read the residual stream by one norm and one matrix each, or do not show it. Act on q, k or v."
+    ": its heads do not read the residual stream by one norm and one matrix each, or do not show it. Act on q, k or v."
 )
+_NOT_READ = " that can be changed: its attention is computed without what it shows there, or it shows none. Act on z, or on q and k."
 _LACKING = {
-    "result": "its heads do not write by one matrix each, or do not show it. Act on z or attn_out.",
+    "pattern": _NOT_READ,
+    "attn_scores": _NOT_READ,
+    "result": ": its heads do not write by one matrix each, or do not show it. Act on z or attn_out.",
     "q_input": _NO_PROJECTION,
     "k_input": _NO_PROJECTION,
     "v_input": _NO_PROJECTION,
-    "attn_in": "several query heads share a key and value head, or the architecture does not show what a head reads. Act on "
+    "attn_in": ": several query heads share a key and value head, or the architecture does not show what a head reads. Act on "
     "q_input, k_input or v_input, or on ln1.hook_in for all heads at once.",
-    "mlp_in": "its MLP does not read the residual stream by a norm of its own. Act on mlp_out.",
+    "mlp_in": ": its MLP does not read the residual stream by a norm of its own. Act on mlp_out.",
 }

@@ -1,10 +1,11 @@
-"""Which hook points a loaded model really has: those that a forward pass reaches, by their canonical names, and those that
-can be computed from them, if that gives the model's own numbers."""
+"""Which hook points a loaded model really has: those that a forward pass reaches and computes from, by their canonical
+names, and those that can be computed from them, if that gives the model's own numbers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from interp_core.attached import attached
@@ -13,7 +14,9 @@ from interp_core.hook_points import DERIVED_POINTS, MAIN_POINTS, Axes, HookPoint
 
 
 def find_hook_points(bridge: Any) -> tuple[HookPoint, ...]:
-    """The points that hold floats for every position of a batch. Costs one forward pass over a few tokens.
+    """The points that hold floats for every position of a batch. Costs a few forward passes over a few tokens.
+
+    Of patterns and scores, those that the model only shows are left out: an edit would change nothing, in silence.
 
     Args:
         bridge: A TransformerBridge.
@@ -24,7 +27,7 @@ def find_hook_points(bridge: Any) -> tuple[HookPoint, ...]:
     names = [name for name in bridge.hook_dict if canonical_name(name)[0] not in DERIVED_POINTS]
     taken = {bridge.cfg.n_heads, getattr(bridge.cfg, "n_key_value_heads", None), bridge.cfg.d_head}
     n_pos = next(length for length in range(3, 9) if length not in taken)
-    seen = _run(bridge, names, n_pos)
+    seen, logits = _run(bridge, names, n_pos)
     found: dict[str, HookPoint] = {}
     for name in canonical.values():
         if name not in seen:
@@ -43,13 +46,17 @@ def find_hook_points(bridge: Any) -> tuple[HookPoint, ...]:
             n_heads=activation.shape[heads] if heads else 0,
             layers=before if layer is None else (*before, layer),
         )
+    for point in [point for point in found.values() if point.axes == "head query_pos key_pos"]:
+        if not _is_read(bridge, point, logits):
+            del found[point.name]
     found |= {point.name: point for point in _derived(bridge, seen, found)}
     order = {name: place for place, name in enumerate(MAIN_POINTS)}
     return tuple(sorted(found.values(), key=lambda point: (order.get(point.name, len(order)), point.name)))
 
 
 @torch.no_grad()
-def _run(bridge: Any, names: list[str], n_pos: int) -> dict[str, Tensor]:
+def _run(bridge: Any, names: list[str], n_pos: int) -> tuple[dict[str, Tensor], Tensor]:
+    """Activations by name, and the logits."""
     seen: dict[str, Tensor] = {}
 
     def see(name: str) -> Any:
@@ -59,10 +66,22 @@ def _run(bridge: Any, names: list[str], n_pos: int) -> dict[str, Tensor]:
 
         return keep
 
-    tokens = torch.zeros(1, n_pos, dtype=torch.long, device=next(bridge.parameters()).device)
     with attached(bridge, [(name, see(name)) for name in names]):
-        bridge(tokens)
-    return seen
+        logits = bridge(_tokens(bridge, n_pos))
+    return seen, logits
+
+
+def _tokens(bridge: Any, n_pos: int) -> Int[Tensor, "1 pos"]:
+    """Different ones: over equal values any pattern whose rows sum to 1 gives the same."""
+    return torch.arange(n_pos, device=next(bridge.parameters()).device)[None]
+
+
+@torch.no_grad()
+def _is_read(bridge: Any, point: HookPoint, logits: Float[Tensor, "1 pos d_vocab"]) -> bool:
+    """Whether the model goes on with this pattern, or with these scores, and not with others than those it shows."""
+    layers = point.layers or (None,)
+    with attached(bridge, [(point.hook(layer), lambda activation, hook: activation * 0) for layer in layers]):
+        return not torch.equal(bridge(_tokens(bridge, logits.shape[1])), logits)
 
 
 def _is_sum(seen: dict[str, Tensor], resid_mid: str) -> bool:

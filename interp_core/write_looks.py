@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from interp_core.hook_points import FINAL_RESID_HOOK, PostNorm, layer_hook, post_norm_hook
+from interp_core.hooks import pattern_hook
 from interp_core.layer_writes import LayerWrite, LayerWrites
 from interp_core.models import LoadedModel
 
@@ -43,9 +44,11 @@ class Looks:
             for part, write in parts:
                 if write and write.norm:
                     look[post_norm_hook(part, layer)] = self._keeper(post_norm_hook(part, layer))
-            if self._writes.attention[layer] and all(layer in self._has.get(site, ()) for site in ("v", "pattern")):
+            # A pattern that the model only shows is no hook point that can be edited, and as good to read.
+            shown = pattern_hook(layer) in self._loaded.hook_names and layer in self._has.get("v", ())
+            if self._writes.attention[layer] and shown:
                 look[layer_hook("v", layer)] = lambda values, layer=layer: self._see_values(layer, values[0])
-                look[layer_hook("pattern", layer)] = lambda pattern, layer=layer: self._see_pattern(layer, pattern[0])
+                look[pattern_hook(layer)] = lambda pattern, layer=layer: self._see_pattern(layer, pattern[0])
         return look
 
     @property
