@@ -116,8 +116,11 @@ def run_layer(
             return prefix
         return _cut(value, recorded.n_pos, first, n_suffix)
 
+    named = {name: cut(value) for name, value in options.items()}
+    if isinstance(options.get("alibi"), Tensor):
+        named["alibi"] = _repeated(options["alibi"], rows, first + n_suffix)
     with attached(recorded.model, as_hooks(recorded.edits, first, hooks)):
-        output = recorded.model.blocks[layer](resid, *map(cut, args[1:]), **{n: cut(v) for n, v in options.items()})
+        output = recorded.model.blocks[layer](resid, *map(cut, args[1:]), **named)
     return output[0] if isinstance(output, tuple) else output
 
 
@@ -190,6 +193,13 @@ def _keys_values(cache: DynamicCache, layer: int) -> tuple[Tensor, Tensor]:
             "sweeps are not possible. Pick a transformer."
         )
     return keys, values
+
+
+def _repeated(
+    alibi: Float[Tensor, "head query_pos n_pos"], rows: int, n_keys: int
+) -> Float[Tensor, "row_head query_pos key_pos"]:
+    """Position biases, which those who take them by this name flatten with the batch: every row's heads in turn."""
+    return alibi[..., :n_keys].repeat(rows, 1, 1)
 
 
 def _cut(value: Any, n_pos: int, first: int, n_suffix: int) -> Any:

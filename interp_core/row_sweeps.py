@@ -111,15 +111,15 @@ def _reads_last_only(recorded: RecordedRun, layer: int, edited: set[str]) -> lis
     """A hook that spares the last MLP all positions but the one that is read.
 
     What the MLP gives for it is added to every position of the stream, of which only the last is right, and only that is
-    read. Not where anything is edited in or after this MLP, at positions that would no longer be there.
+    read. Not where anything is edited in or after this MLP, at positions that would no longer be there; nor in parallel
+    layers, some of which add attention's write to that of the MLP in place (Falcon).
     """
     name = f"blocks.{layer}.mlp.hook_in"
     edited = edited | {point for edit in recorded.edits for part in edit.hooks(0) for point, _ in part}
     here = f"blocks.{layer}."
     harmless = tuple(here + name for name in ("attn.", "ln1.", "hook_resid_pre", "hook_attn_out"))
-    if name not in recorded.model.hook_dict or any(
-        point.startswith(here) and not point.startswith(harmless) for point in edited
-    ):
+    behind = any(point.startswith(here) and not point.startswith(harmless) for point in edited)
+    if behind or recorded.model.cfg.parallel_attn_mlp or name not in recorded.model.hook_dict:
         return []
     return [(name, lambda activation, hook: activation[:, -1:])]
 

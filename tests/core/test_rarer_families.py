@@ -3,17 +3,26 @@
 import numpy as np
 import pytest
 
+from interp_core.ablation import AblationPlan, ablate_each
 from interp_core.attention import LivePatterns
+from interp_core.cell_edits import transplant
 from interp_core.edits import edits_of, fitted
 from interp_core.errors import InterventionError
 from interp_core.hooks import forward
 from interp_core.interventions import Intervention
+from interp_core.jobs import finish
 from interp_core.logit_attribution import attribute_logit
+from interp_core.metrics import Metric
 from interp_core.models import LoadedModel
+from interp_core.patching import SweepPlan, patch_sweep
+from interp_core.path_patching import patch_paths
+from interp_core.path_plan import PathPlan
+from interp_core.prompt_pairs import PromptPair
 from interp_core.types import Run
 from tests.rarer_families import load_family
 
 CLEAN, CORRUPTED = (0, 17, 201, 33, 5, 90, 17), (0, 17, 201, 7, 5, 90, 17)
+METRIC = Metric("logit_difference", (5, 8), (9,))
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +68,37 @@ def test_a_pattern_that_is_offered_has_an_effect_in_every_layer(family, name, po
     plain = logits_of(loaded)
     for layer in range(3):
         assert not logits_of(loaded, f"scale {point} L{layer} x-3").equal(plain)
+
+
+@pytest.mark.parametrize("plan", [SweepPlan("resid_pre"), SweepPlan("z", False), SweepPlan("mlp_post", False, 2)])
+@pytest.mark.parametrize("name", ["bloom", "falcon"])
+def test_cells_of_a_sweep_equal_whole_passes(family, name, plan):
+    loaded = family(name)
+    pair = PromptPair(Run(loaded.spec, CLEAN), Run(loaded.spec, CORRUPTED))
+    made = finish(patch_sweep(loaded, pair, METRIC, plan, read=5, preview=False))
+    assert made.complete
+    point = next(point for point in loaded.hook_points if point.name == plan.site)
+    for cell in [(4,), (63,)] if plan.axes == ("unit",) else [(0, 3), (2, 3), (1, 0)]:
+        axes = dict(zip(plan.axes, cell, strict=True))
+        layer = axes.get("layer", plan.layer)
+        source = forward(loaded.model, loaded.tokens(CLEAN), keep=[point.hook(layer)]).kept[point.hook(layer)]
+        named = {f"{axis}s": (axes[axis],) for axis in ("head", "unit") if axis in axes}
+        positions = (axes["pos"],) if "pos" in axes else None
+        spec = Intervention(
+            "patch", plan.site, layers=(layer,), positions=positions, sources=("the clean run",), **named
+        )
+        edited = forward(loaded.model, loaded.tokens(CORRUPTED), [transplant(source, spec, point, layer)]).output[0, 5]
+        assert made.score[cell] == pytest.approx(float(METRIC.score(edited[None])[0]), abs=1e-4)
+    assert np.ptp(made.score) > 1e-3
+
+
+@pytest.mark.parametrize("name", ["bloom", "falcon"])
+def test_ablations_and_paths_are_swept(family, name):
+    loaded = family(name)
+    clean = Run(loaded.spec, CLEAN)
+    made = finish(ablate_each(loaded, clean, METRIC, AblationPlan("component")))
+    for head, text in ((1, "zero z L1 H1"), (4, "zero mlp_out L1")):
+        expected = float(METRIC.score(logits_of(loaded, text)[-1:])[0])
+        assert made.score[1, head] == pytest.approx(expected, abs=1e-4)
+    paths = finish(patch_paths(loaded, PromptPair(clean, Run(loaded.spec, CORRUPTED)), METRIC, PathPlan()))
+    assert np.isfinite(paths.score).all()
