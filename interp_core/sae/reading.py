@@ -30,11 +30,21 @@ class FeatureReading:
     feature: Int[np.ndarray, " active"]
     activation: Float[np.ndarray, " active"]
     """In the SAE's own units; never 0, and below 0 only in SAEs that choose by magnitude."""
+    left_out: tuple[int, ...]
+    """Positions of a norm that the SAE was not trained on: nothing counts as active there."""
 
     def dense(self) -> Float[np.ndarray, "pos d_sae"]:
-        """All activations, those that are 0 too."""
+        """All activations, those that are 0 too; NaN where a position is left out."""
         made = np.zeros((self.n_pos, self.d_sae), np.float32)
         made[self.pos, self.feature] = self.activation
+        made[list(self.left_out)] = np.nan
+        return made
+
+    def of(self, feature: int) -> Float[np.ndarray, " pos"]:
+        """Activations of one feature; 0 where it is silent, NaN where a position is left out."""
+        made, here = np.zeros(self.n_pos, np.float32), self.feature == feature
+        made[self.pos[here]] = self.activation[here]
+        made[list(self.left_out)] = np.nan
         return made
 
 
@@ -48,17 +58,21 @@ class Encoded:
 
 
 def read_features(loaded: LoadedModel, run: Run, name: str) -> FeatureReading:
-    """Activations of all features at all positions. Costs a forward pass up to the SAE's hook point, and one encoding.
+    """Activations of all features at all positions but those of a norm that the SAE was not trained on.
+
+    Costs a forward pass up to the SAE's hook point, and one encoding.
 
     Raises:
         InterpError: The SAE or an intervention does not fit.
         MemoryLimitError: The pass, or all activations at once, would not fit.
     """
     sae, activation = watch_point(loaded, run, name)
-    acts = encode_prompt(loaded, sae, activation).activations
+    out = ~sae.usual(activation)[0]
+    acts = encode_prompt(loaded, sae, activation).activations.masked_fill(out[:, None], 0)
     pos, feature = (index.cpu() for index in acts.nonzero(as_tuple=True))
     values = acts.cpu()[pos, feature].numpy()
-    return FeatureReading(name, len(run.tokens), sae.d_sae, pos.numpy(), feature.numpy(), values)
+    left_out = tuple(out.nonzero().flatten().tolist())
+    return FeatureReading(name, len(run.tokens), sae.d_sae, pos.numpy(), feature.numpy(), values, left_out)
 
 
 def watch_point(loaded: LoadedModel, run: Run, name: str) -> tuple[LoadedSae, Float[Tensor, "1 pos *inner"]]:

@@ -16,6 +16,7 @@ from interp_core.sae.effect_estimates import direct_effects, gradient_effects
 from interp_core.sae.effects import remove_features
 from interp_core.sae.feature_sources import feature_sources
 from interp_core.sae.features import held_sae
+from interp_core.sae.ranking import active_features
 from interp_core.sae.reading import read_features
 from interp_core.sae.stream_writes import stream_rows
 from interp_core.types import ModelSpec, Run
@@ -68,6 +69,33 @@ def test_a_reading_holds_every_active_feature(tiny, folder, architecture):
     assert np.array_equal(made.dense(), expected.numpy())
     assert (made.activation != 0).all()
     assert list(zip(made.pos, made.feature, strict=True)) == sorted(zip(made.pos, made.feature, strict=True))
+
+
+def test_positions_that_the_sae_was_not_trained_on_are_left_out_of_a_reading(tiny, folder):
+    sae = write(tiny, folder)
+    x = forward(tiny.model, tiny.tokens(TOKENS), keep=[sae.hook]).kept[sae.hook]
+    norms = x[0].norm(dim=-1)
+    write(tiny, folder, norm_limit=float(norms.sort().values[-3:-1].mean()))
+    found = read_features(tiny, Run(tiny.spec, TOKENS), NAME)
+    out = norms.topk(2).indices.sort().values.tolist()
+    assert found.left_out == tuple(out) and not set(out) & set(found.pos)
+    expected = sae.encode(x)[0].numpy()
+    expected[out] = np.nan
+    assert np.array_equal(found.dense(), expected, equal_nan=True)
+    feature = int(found.feature[0])
+    assert np.array_equal(found.of(feature), expected[:, feature], equal_nan=True)
+    there = active_features(tiny, Run(tiny.spec, TOKENS), NAME, out[0], None)
+    assert there.left_out and not len(there.feature)
+
+
+@pytest.mark.parametrize("architecture", ["transcoder", "temporal"])
+def test_features_that_cannot_be_removed_are_ranked_without_effects(tiny, folder, architecture):
+    write(tiny, folder, architecture=architecture)
+    run = Run(tiny.spec, TOKENS)
+    found = active_features(tiny, run, NAME, 3, None)
+    assert set(found.feature) == set(np.flatnonzero(read_features(tiny, run, NAME).dense()[3]))
+    assert architecture in found.without_effects and np.isnan(found.estimate).all()
+    assert np.array_equal(found.ranked("effect"), found.ranked("activation"))
 
 
 def test_a_reading_is_of_the_run_under_its_interventions(tiny, folder):

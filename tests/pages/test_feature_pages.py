@@ -8,9 +8,11 @@ from interp_core.harvest.documents import Texts
 from interp_core.harvest.harvesting import harvest
 from interp_core.harvest.library import find_harvests
 from interp_core.harvest.plan import HarvestPlan
+from interp_core.hooks import forward
 from interp_core.interventions import Intervention
 from interp_core.jobs import finish
 from interp_core.labels import labels_of
+from interp_core.prompts import Prompt
 from interp_core.sae.features import held_sae
 from interp_core.sae.known_effects import MeasuredOn, known_effects
 from interp_core.sae.measured_effects import measure_effects
@@ -166,6 +168,41 @@ def test_prompt_features_are_ranked(open_page, rank):
     table = app.dataframe[0].value
     assert len(table) == 4
     assert table["loss_effect_exact_nats"].notna().sum() == 3
+
+
+@pytest.fixture
+def open_other(visit, tiny, tmp_path, monkeypatch):
+    """Opens a page on another SAE, without a harvest."""
+    monkeypatch.setenv("HOOKSCOPE_SAES", str(tmp_path / "saes"))
+
+    def go(page, architecture="topk", limit=None, **link):
+        write_sae(tmp_path / "saes" / "one", tiny, architecture, norm_limit=limit)
+        tiny.saes.clear()
+        app = visit(page, prompt=PROMPT, sae=NAME, **link)
+        assert not app.exception and not app.error
+        return app
+
+    yield go
+    tiny.saes.clear()
+
+
+def test_a_position_that_the_sae_was_not_trained_on_counts_nowhere(open_other, tiny):
+    ids = tiny.tokenizer.tokenise(Prompt(PROMPT)).ids
+    hook = "blocks.1.hook_resid_post"
+    norms = forward(tiny.model, tiny.tokens(ids), keep=[hook]).kept[hook][0].norm(dim=-1)
+    out, limit = int(norms.argmax()), float(norms.sort().values[-2:].mean())
+    left = f"1 of {len(ids)} positions is left out for the norm there"
+    assert left in words(open_other("feature", limit=limit, pos=str(out)))
+    assert f"feature 0, for none is active at position {out}" in words(open_other("feature", limit=limit, pos=str(out)))
+    assert f"was not made for position {out}" in words(open_other("prompt_features", limit=limit, pos=str(out)))
+    assert left in words(open_other("prompt_features", limit=limit, picture="tokens"))
+
+
+@pytest.mark.parametrize("architecture", ["transcoder", "temporal"])
+def test_prompt_features_are_ranked_where_effects_do_not_apply(open_other, architecture):
+    app = open_other("prompt_features", architecture, rank="effect", pos="2", count="3")
+    assert words(app).count("Loss effects do not apply") == 1
+    assert len(app.dataframe[0].value) > 3 and app.dataframe[0].value["loss_effect_exact_nats"].isna().all()
 
 
 def test_no_token_follows_the_last_position(open_page):

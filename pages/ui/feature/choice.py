@@ -16,8 +16,9 @@ _LABEL = "feature.label"
 def choose(state: UrlState, bench: Bench, sae: SaeBench) -> int:
     """Draw the choice, and return the feature."""
     opened = state["feature"] is None
+    strongest = _strongest(bench, sae) if opened else None
     if opened:
-        state.set("feature", _strongest(bench, sae))
+        state.set("feature", strongest or 0)
     last = sae.config.d_sae - 1
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.number_input("Feature", 0, last, key=state.key("feature"), width=160)
@@ -32,7 +33,8 @@ def choose(state: UrlState, bench: Bench, sae: SaeBench) -> int:
         _show_label(sae, state["feature"])
     if opened:
         pos = _pos(bench, state)
-        st.caption(f"Opened on the strongest feature at position {pos} of the prompt. Type a number for another one.")
+        what = "the strongest feature" if strongest is not None else "feature 0, for none is active"
+        st.caption(f"Opened on {what} at position {pos} of the prompt. Type a number for another one.")
     return state["feature"]
 
 
@@ -46,13 +48,13 @@ def user_label(sae: SaeBench, feature: int) -> str:
     return label.text if label else ""
 
 
-def _strongest(bench: Bench, sae: SaeBench) -> int:
-    """Of the last position; feature 0 where none is active there."""
+def _strongest(bench: Bench, sae: SaeBench) -> int | None:
+    """Of the selected position, or the last one; None where none is active there."""
     found = data.reading(bench.run, sae)
     pos = st.session_state.get("url.pos")
     at = found.n_pos - 1 if pos is None else pos
     here = found.pos == at
-    return int(found.feature[here][found.activation[here].argmax()]) if here.any() else 0
+    return int(found.feature[here][found.activation[here].argmax()]) if here.any() else None
 
 
 def _pos(bench: Bench, state: UrlState) -> int:

@@ -11,7 +11,7 @@ from pages.ui import cached
 from pages.ui.bench import Bench
 from pages.ui.feature.dashboard import windows_of
 from pages.ui.mount import picture
-from pages.ui.sae import data
+from pages.ui.sae import data, left_out
 from pages.ui.sae.bench import SaeBench
 from pages.ui.url_state import UrlState
 
@@ -30,14 +30,14 @@ def show(state: UrlState, bench: Bench, sae: SaeBench, made: dict[str, Any]) -> 
     st.subheader(f"Example {number}: document {example.document}, token {example.place}", anchor=False)
     tokens = cached.loaded(bench.spec).tokenizer.describe(window.tokens)
     found = data.reading(Run(bench.spec, window.tokens), sae)
-    here = found.feature == feature
-    values = np.zeros(found.n_pos, np.float32)
-    values[found.pos[here]] = found.activation[here]
+    view = SignedTextView(tokens.str_tokens, tokens.special, found.of(feature), sae.title(feature), "SAE units")
     picture(
         "signed_text",
-        signed_text_payload(SignedTextView(tokens.str_tokens, tokens.special, values, sae.title(feature), "SAE units")),
+        signed_text_payload(view),
         key="feature.window", events={},
     )  # fmt: skip
+    if found.left_out:
+        st.caption(left_out.counted(found.left_out, found.n_pos).strip())
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Put it on the bench", key="feature.take", icon=":material/input:", on_click=_take, args=(state, bench, window),

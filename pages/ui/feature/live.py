@@ -11,7 +11,7 @@ from pages.ui import cached
 from pages.ui.bench import Bench
 from pages.ui.markdown import plain
 from pages.ui.mount import picture
-from pages.ui.sae import data
+from pages.ui.sae import data, left_out
 from pages.ui.sae.bench import SaeBench
 from pages.ui.url_state import UrlState
 
@@ -43,32 +43,32 @@ def _show(state: UrlState, bench: Bench, sae: SaeBench, feature: int) -> None:
     else:
         tokens, run = bench.tokenised, bench.run
     found = data.reading(run, sae)
-    here = found.feature == feature
-    activations = np.zeros(found.n_pos, np.float32)
-    activations[found.pos[here]] = found.activation[here]
+    activations, active = found.of(feature), found.pos[found.feature == feature]
     values, unit = activations, "SAE units"
     if state["by"] == "effect":
-        values, unit = _effects(run, sae, feature, activations), "nats"
+        values, unit = _effects(run, sae, feature, active), "nats"
     picture(
         "signed_text",
         signed_text_payload(SignedTextView(tokens.str_tokens, tokens.special, values, sae.title(feature), unit)),
         key="feature.live", events={},
     )  # fmt: skip
-    if not here.any():
-        st.caption("It is active on no token of this text.")
+    left = left_out.counted(found.left_out, found.n_pos)
+    if not len(active):
+        st.caption(f"It is active on no token of this text.{left}")
     else:
-        peak = int(activations.argmax())
+        peak = int(active[np.abs(activations[active]).argmax()])
         st.caption(
-            f"Active on {int(here.sum())} of {found.n_pos} tokens, most at position {peak}: {plain(repr(tokens.str_tokens[peak]))} "
-            f"{activations[peak]:.2f}."
+            f"Active on {len(active)} of {found.n_pos} tokens, most at position {peak}: {plain(repr(tokens.str_tokens[peak]))} "
+            f"{activations[peak]:.2f}.{left}"
             + (" At each token: how much its loss rises when the feature is removed at the token before." if state["by"] == "effect" else "")
         )  # fmt: skip
 
 
-def _effects(run: Run, sae: SaeBench, feature: int, activations: np.ndarray) -> np.ndarray:
+def _effects(run: Run, sae: SaeBench, feature: int, active: np.ndarray) -> np.ndarray:
     """At each token, the loss with the feature removed at the one before, less the loss as it is."""
-    cells = tuple((feature, int(pos)) for pos in np.flatnonzero(activations[:-1]))
-    values = np.full(len(activations), np.nan, np.float32)
+    n_pos = len(run.tokens)
+    cells = tuple((feature, int(pos)) for pos in active if pos < n_pos - 1)
+    values = np.full(n_pos, np.nan, np.float32)
     if cells:
         found = data.removals(run, sae, cells, "next")
         for row, (_, pos) in enumerate(cells):

@@ -11,6 +11,7 @@ from pages.ui.bench import Bench
 from pages.ui.features import code, data, offers, rows, selected
 from pages.ui.features.data import Browser
 from pages.ui.markdown import plain
+from pages.ui.sae import left_out
 from pages.ui.url_state import UrlState
 
 _SHOWN = 100
@@ -72,9 +73,8 @@ def _run(state: UrlState, bench: Bench) -> Run:
 
 
 def _counted(found, n_pos: int, shown: int) -> str:
-    out = len(found.left_out)
-    left = f" {out} of {n_pos} positions {'is' if out == 1 else 'are'} left out for the norm there." if out else ""
     more = f", the strongest {shown} of which are shown" if shown < len(found.feature) else ""
+    left = left_out.counted(found.left_out, n_pos)
     return (
         f"{len(found.feature):,} features are active on these {n_pos:,} tokens{more}.{left} Click a row to select one."
     )

@@ -37,6 +37,12 @@ def show(state: UrlState, bench: Bench, sae: SaeBench) -> None:
         st.number_input("Features", 1, 50, key=state.key("count"), width=140)
     found = data.active(bench.run, sae, pos)
     token = plain(repr(bench.tokenised.str_tokens[pos]))
+    if found.left_out:
+        st.info(
+            f"The SAE was not made for position {pos}, {token}: its norm there is beyond those that it was trained on, so its "
+            "features are not read there. Click another token of the prompt."
+        )
+        return
     if not len(found.feature):
         st.info(f"No feature is active at position {pos}, {token}. Click another token of the prompt.")
         return
@@ -46,13 +52,15 @@ def show(state: UrlState, bench: Bench, sae: SaeBench) -> None:
         + ("." if last else f", in front of {plain(repr(bench.tokenised.str_tokens[pos + 1]))}.")
         + " Click a token of the prompt for another position."
     )
-    if last and state["rank"] == "effect":
+    if found.without_effects:
+        st.info(f"Loss effects do not apply. {plain(found.without_effects)}")
+    elif last and state["rank"] == "effect":
         st.info("No token follows the last position, so there is no loss to have an effect on. Click an earlier token.")
     if state["rank"] == "quantile" and sae.harvest is None:
         st.info("Quantiles need a harvest of this SAE. Ranked by activation instead.")
     places = found.ranked(state["rank"])[: state["count"]]
     exact = _exact(bench, sae, found, places, last)
-    if state["rank"] == "effect" and not last:
+    if np.isfinite(exact).any() and state["rank"] == "effect":
         order = np.argsort(-np.abs(np.nan_to_num(exact)), kind="stable")
         places, exact = places[order], exact[order]
     features = tuple(int(found.feature[place]) for place in places)
@@ -83,7 +91,7 @@ def table(found: "ActiveFeatures", places: np.ndarray, exact: np.ndarray) -> pd.
 def _exact(bench: Bench, sae: SaeBench, found: "ActiveFeatures", places: np.ndarray, last: bool) -> np.ndarray:
     """Exact effects of those that are shown; NaN where there can be none."""
     nothing = np.full(len(places), np.nan, np.float32)
-    if last:
+    if last or found.without_effects:
         return nothing
     cells = tuple((int(found.feature[place]), found.pos) for place in places)
     try:

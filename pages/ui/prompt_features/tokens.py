@@ -10,7 +10,7 @@ from interp_views.position_map import PositionMapView, position_map_payload, pos
 from pages.ui import share
 from pages.ui.bench import Bench
 from pages.ui.mount import picture
-from pages.ui.sae import data
+from pages.ui.sae import data, left_out
 from pages.ui.sae.bench import SaeBench
 from pages.ui.url_state import UrlState
 
@@ -22,7 +22,7 @@ def show(state: UrlState, bench: Bench, sae: SaeBench) -> None:
     st.number_input("Features", 1, 50, key=state.key("count"), width=140)
     features, values = largest_on(bench, sae, state["count"])
     if not len(features):
-        st.info("No feature is active on this prompt behind its first token.")
+        st.info(f"No feature is active on this prompt behind its first token.{_left_out(bench, sae)}")
         return
     view = _view(bench, sae, features, values)
     rows = [int(feature) for feature in features]
@@ -34,6 +34,7 @@ def show(state: UrlState, bench: Bench, sae: SaeBench) -> None:
     )  # fmt: skip
     st.caption(
         f"Rows: the features with the largest activation anywhere behind the first token, largest first. {_SKIP_FIRST}"
+        + _left_out(bench, sae)
     )
 
 
@@ -54,14 +55,14 @@ def _view(bench: Bench, sae: SaeBench, features: np.ndarray, values: np.ndarray)
         name="activation",
         unit="SAE units",
         low=0.0,
-        high=float(max(values[:, 1:].max(initial=0.0), 1e-6)),
+        high=float(np.nanmax(values[:, 1:], initial=1e-6)),
         row_name="feature",
         about=f"{sae.checksum[:12]}.{len(features)}.{'_'.join(map(str, bench.run.tokens))}"[:200],
     )
 
 
 def largest_on(bench: Bench, sae: SaeBench, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The features with the largest activations on the prompt, and their activations; 0 where one is silent."""
+    """The features with the largest activations on the prompt, and these: 0 where one is silent, NaN where a position is left out."""
     found = data.reading(bench.run, sae)
     behind = (found.pos > 0) | (found.n_pos == 1)
     largest = np.zeros(found.d_sae, np.float32)
@@ -69,20 +70,24 @@ def largest_on(bench: Bench, sae: SaeBench, count: int) -> tuple[np.ndarray, np.
     features = np.argsort(-largest, kind="stable")[:count]
     features = features[largest[features] > 0]
     values = np.zeros((len(features), found.n_pos), np.float32)
-    for row, feature in enumerate(features):
-        here = found.feature == feature
-        values[row, found.pos[here]] = found.activation[here]
+    for row, feature in enumerate(features.tolist()):
+        values[row] = found.of(feature)
     return features, values
 
 
 def table(bench: Bench, sae: SaeBench, count: int) -> pd.DataFrame:
     """One row an activation."""
     features, values = largest_on(bench, sae, count)
-    row, pos = np.nonzero(values)
+    row, pos = np.nonzero(np.nan_to_num(values))
     tokens = np.asarray(bench.tokenised.str_tokens, dtype=object)
     return pd.DataFrame(
         {"feature": features[row], "position": pos, "token": tokens[pos], "activation": values[row, pos]}
     )
+
+
+def _left_out(bench: Bench, sae: SaeBench) -> str:
+    found = data.reading(bench.run, sae)
+    return left_out.counted(found.left_out, found.n_pos)
 
 
 def _labels(sae: SaeBench) -> dict[int, str]:
