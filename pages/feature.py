@@ -29,7 +29,8 @@ with st.expander("How to read this"):
     st.markdown(
         "A sparse autoencoder writes what a layer holds as a sum of few features, each with a direction (Bricken et al. 2023, "
         "*Towards Monosemanticity*; the layout follows McDougall's sae_vis). **Activations** say when it fires: the histogram "
-        "counts tokens of the harvested text, and examples are tinted by activation. **Logits** say what its direction writes by itself "
+        "counts tokens of the harvested text on which it is above 0 (an SAE that chooses by magnitude is active below 0 too, which no "
+        "harvest counts), and examples are tinted by activation. **Logits** say what its direction writes by itself "
         "through the unembedding, not what later layers make of it. **Loss effects** are exact: the model runs again from the "
         "layer with the feature removed at one position, and the next token's loss rises (blue underline: the feature helps) or "
         "falls (red). The direct estimate beside it leaves later layers out."

@@ -34,14 +34,15 @@ def run_command(options: argparse.Namespace) -> int:
     torch.set_num_threads(load_settings().threads)
     features = choose_features(options.features, found_config(options.sae).d_sae)
     checksum = checksum_of(found_folder(options.sae))
-    harvests = [open_harvest(options.harvest)] if options.harvest else find_harvests(checksum)[0]
+    spec = chosen_model(options)
+    loaded = load_model(spec, find_folder(spec))
+    harvests = [open_harvest(options.harvest)] if options.harvest else find_harvests(checksum, loaded.card)[0]
     if not harvests:
         raise SaeError(
-            f"Loss effects are measured on examples, and {options.sae} has no harvest on this machine. Make one first, or name its "
+            f"Loss effects are measured on examples, and {options.sae} has no harvest on this machine with that model. Make one first, or name its "
             "folder with --harvest."
         )
-    spec = chosen_model(options)
-    made = followed(measure_effects(load_model(spec, find_folder(spec)), options.sae, harvests[0], features))
+    made = followed(measure_effects(loaded, options.sae, harvests[0], features))
     print("feature,loss_effect,tokens,examples")
     for feature, known in made.found:
         print(f"{feature},{'' if known.mean is None else format(known.mean, '.6g')},{known.tokens},{known.examples}")

@@ -58,6 +58,11 @@ class LoadedSae:
         """The reconstruction, in the model's units."""
         return self.module.decode(features)
 
+    @torch.no_grad()
+    def reconstruct(self, activation: Float[Tensor, "batch pos *inner"]) -> Float[Tensor, "batch pos d_out"]:
+        """What it makes of what the hook point holds, in the model's units; parts that are no features included."""
+        return self.module(self.flat(activation).float())
+
     def flat(self, activation: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """An activation without the head axis that the SAE does not know."""
         return activation.flatten(-2) if self.point.axes == "pos head" else activation

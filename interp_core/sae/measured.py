@@ -1,6 +1,7 @@
 """How faithful an SAE is on this machine: measured on text at hand and remembered, for those that bring no figures along."""
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from interp_core.errors import SaeError
 from interp_core.files import write_json
 from interp_core.harvest.bundle import Harvest
 from interp_core.harvest.corpus import encoder
+from interp_core.model_card import ModelCard
 from interp_core.models import LoadedModel
 from interp_core.sae.features import held_sae
 from interp_core.sae.quality import SaeQuality, measure_quality
@@ -25,10 +27,10 @@ _MOST, _CONTEXT = 40, 256
 _TEXTS = Path(__file__).parent.parent.parent / "data"
 
 
-def measured_quality(checksum: str) -> dict[str, Any] | None:
-    """What was measured here before of the SAE with that checksum; None where nothing usable is there."""
+def measured_quality(checksum: str, card: ModelCard) -> dict[str, Any] | None:
+    """What was measured here before of the SAE with that checksum in a model; None where nothing usable is there."""
     try:
-        return checked_quality(json.loads(_file(checksum).read_text(encoding="utf-8")))
+        return checked_quality(json.loads(_file(checksum, card).read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError):
         return None
 
@@ -57,15 +59,17 @@ def measure_here(
     if not windows:
         raise SaeError(f"There is no text to measure {name} on. Harvest one first.")
     found: SaeQuality = yield from measure_quality(
-        loaded, sae, sae.hook, torch.tensor(windows), norm_limit=sae.config.norm_limit, rows=_ROWS
-    )
+        loaded, sae, sae.hook, torch.tensor(windows), norm_limit=sae.config.norm_limit, rows=_ROWS,
+        # What a temporal SAE predicts from earlier positions is none of its features.
+        reconstruct=sae.reconstruct if sae.config.architecture == "temporal" else None,
+    )  # fmt: skip
     figures = {
         "text": text, "model": loaded.card.name, "dtype": loaded.card.dtype,
         "without_left_out": dataclasses.asdict(found.kept) | {"ce_recovered": found.kept.ce_recovered},
         "with_left_out": dataclasses.asdict(found.everywhere) | {"ce_recovered": found.everywhere.ce_recovered},
         "dead_share": found.dead_share,
     }  # fmt: skip
-    write_json(_file(sae.checksum), figures)
+    write_json(_file(sae.checksum, loaded.card), figures)
     return figures
 
 
@@ -89,5 +93,7 @@ def windows_at_hand(
     return windows, f"{len(windows)} windows of {context} tokens that the default model wrote"
 
 
-def _file(checksum: str) -> Path:
-    return cache_folder() / "quality" / f"{checksum}.json"
+def _file(checksum: str, card: ModelCard) -> Path:
+    """Where the figures of an SAE in a model are kept: one that names no model fits every model of its width."""
+    model = hashlib.sha256(f"{card.name} {card.revision} {card.dtype}".encode()).hexdigest()
+    return cache_folder() / "quality" / f"{checksum}-{model[:16]}.json"

@@ -8,7 +8,7 @@ arXiv:2406.04093 (explained variance, L0).
 """
 
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -85,6 +85,7 @@ def measure_quality(
     *,
     norm_limit: float | None = None,
     rows: int = 4,
+    reconstruct: Callable[[Tensor], Tensor] | None = None,
 ) -> Generator[Progress, None, SaeQuality]:
     """Measure an SAE on windows of tokens. Costs a forward pass over them, and four from the SAE's place on; two without a norm limit.
 
@@ -95,6 +96,7 @@ def measure_quality(
         windows: Token ids, BOS included where the SAE was trained with it.
         norm_limit: Positions with a greater norm are left out.
         rows: Windows of one pass, where it has to be run as a whole; their logits are held at once.
+        reconstruct: Makes the reconstruction of what is read, for an SAE whose features are not all of it; its decoder if absent.
 
     Raises:
         SaeError: Every position is left out.
@@ -108,7 +110,7 @@ def measure_quality(
     rows = rows if _layer_entered(loaded, name) is None else 1
     for start in range(0, len(windows), rows):
         tokens = windows[start : start + rows].to(loaded.device)
-        ce += _add(loaded, sae, name, tokens, {None: everywhere, norm_limit: kept})
+        ce += _add(loaded, sae, name, tokens, {None: everywhere, norm_limit: kept}, reconstruct)
         yield Progress(min(1.0, (start + rows) / len(windows)), "Measuring the SAE")
     n_predicted = len(windows) * (windows.shape[1] - 1)
     figures, all_figures = (sums.figures(ce, n_predicted) for sums in (kept, everywhere))
@@ -122,6 +124,7 @@ def _add(
     name: str,
     tokens: Int[Tensor, "batch context"],
     choices: "dict[float | None, _Sums]",
+    reconstruct: Callable[[Tensor], Tensor] | None,
 ) -> float:
     """Count some windows for each norm limit, and return the model's own loss on them, summed."""
     entered, recorded = _layer_entered(loaded, name), None
@@ -132,7 +135,8 @@ def _add(
         recorded = record_run(loaded.model, tokens, keep=[name])
         x, as_is = recorded.kept[name], _loss(recorded.logits[None], tokens)
     acts = sae.encode(x)
-    made = sae.decode(acts).to(x.dtype).reshape(x.shape)  # some SAEs flatten the heads that they read
+    made = sae.decode(acts) if reconstruct is None else reconstruct(x)
+    made = made.to(x.dtype).reshape(x.shape)  # some SAEs flatten the heads that they read
     norms = x.flatten(2).float().norm(dim=-1)
     replacements, goes_to = [], []
     for limit, sums in choices.items():
@@ -182,7 +186,7 @@ class _Sums:
 
     def count(self, x: Tensor, made: Tensor, acts: Tensor) -> None:
         self.n_pos += len(x)
-        self.active = self.active + (acts > 0).sum(0).cpu()
+        self.active = self.active + (acts != 0).sum(0).cpu()  # SAEs that choose by magnitude are active below 0 too
         self.squares += float(x.float().pow(2).sum())
         self.error += float((made.float() - x.float()).pow(2).sum())
         self.total = self.total + x.float().sum(0).cpu().double()

@@ -1,5 +1,6 @@
 """A feature's dashboard: every number in it is one that can be computed another way."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -58,6 +59,14 @@ def test_a_harvest_is_found_by_the_checksum_of_its_sae(tiny, made):
     _, problems = find_harvests(held_sae(tiny, NAME).checksum)
     assert "broken" in problems[0]
     (broken / "manifest.json").unlink()
+
+
+def test_a_harvest_of_another_model_is_not_of_an_sae_that_fits_both(tiny, made):
+    checksum = held_sae(tiny, NAME).checksum
+    assert find_harvests(checksum, tiny.card)[0]
+    for change in ({"name": "tiny-qwen2"}, {"revision": "other"}, {"processing": "raw"}):
+        found, problems = find_harvests(checksum, dataclasses.replace(tiny.card, **change))
+        assert found == [] and any("harvest one was made with this SAE on another model" in one for one in problems)
 
 
 def test_a_dashboard_says_what_the_harvest_and_the_weights_say(tiny, made):
@@ -223,11 +232,13 @@ def test_features_of_a_position_are_ranked_three_ways(tiny, made):
 
 def test_an_sae_without_figures_is_measured_here_and_remembered(tiny, made):
     sae = held_sae(tiny, NAME)
-    assert measured_quality(sae.checksum) is None
+    assert measured_quality(sae.checksum, tiny.card) is None
     windows, text = windows_at_hand(tiny, sae.config, made)
     assert len({len(window) for window in windows}) == 1 and "harvest" in text
     found = finish(measure_here(tiny, NAME, windows, text))
-    assert measured_quality(sae.checksum) == found
+    assert measured_quality(sae.checksum, tiny.card) == found
+    for change in ({"name": "tiny-qwen2"}, {"revision": "other"}, {"dtype": "bfloat16"}):
+        assert measured_quality(sae.checksum, dataclasses.replace(tiny.card, **change)) is None
     expected = finish(measure_quality(tiny, sae, sae.hook, torch.tensor(windows)))
     assert found["without_left_out"]["explained_variance"] == pytest.approx(expected.kept.explained_variance)
     assert found["without_left_out"]["l0"] == pytest.approx(4)

@@ -5,14 +5,16 @@ import math
 import numpy as np
 import pytest
 import torch
-from sae_lens import TopKSAE, TopKSAEConfig
+from sae_lens import SAE, TopKSAE, TopKSAEConfig
 from torch import Tensor
 
 from interp_core.errors import InterventionError, SaeError
 from interp_core.hook_points import layer_hook
 from interp_core.hooks import forward
 from interp_core.jobs import finish
+from interp_core.sae.measured import measure_here
 from interp_core.sae.quality import SaeQuality, measure_quality
+from tests.core.test_saes import write_sae
 
 HOOK = layer_hook("resid_post", 1)
 D_MODEL = 32
@@ -125,6 +127,20 @@ def test_positions_that_are_left_out_are_neither_counted_nor_replaced(tiny, wind
     assert found.kept.ce_zero == pytest.approx(loss_with(tiny, windows, zeroed), rel=1e-5)
     without_limit = measured(tiny, top_k, windows)
     assert found.everywhere == without_limit.everywhere == without_limit.kept
+
+
+@pytest.mark.parametrize("architecture", ["temporal", "abstopk", "standard"])
+def test_all_that_an_sae_says_of_an_activation_is_measured(tiny, windows, resid, architecture, tmp_path, monkeypatch):
+    for name in ("SAES", "CACHE"):
+        monkeypatch.setenv(f"HOOKSCOPE_{name}", str(tmp_path))
+    write_sae(tmp_path / "one", tiny, architecture, hook=HOOK)
+    module = SAE.load_from_disk(tmp_path / "one")
+    found = finish(measure_here(tiny, "folder:one", list(map(tuple, windows.tolist())), ""))["with_left_out"]
+    with torch.no_grad():
+        made, acts = module(resid), module.encode(resid)
+    unexplained = float((made - resid).pow(2).sum() / (resid - resid.mean((0, 1))).pow(2).sum())
+    assert found["explained_variance"] == pytest.approx(1 - unexplained, rel=1e-4)
+    assert found["l0"] == pytest.approx(float((acts != 0).sum(-1).float().mean()))
 
 
 def test_a_short_name_of_the_hook_point_will_do(tiny, windows, top_k):

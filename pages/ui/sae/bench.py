@@ -58,11 +58,11 @@ def choose(state: UrlState, bench: Bench) -> SaeBench:
         name = state["sae"] or default
         folder = found_folder(name)
         checksum = checksum_of(folder)
-        quality = quality_of(folder) or measured_quality(checksum)
+        quality = quality_of(folder) or measured_quality(checksum, loaded.card)
         st.caption(_facts(offered[name], quality))
     before = len(state.problems)
     state.restrict("feature", offered[name].d_sae, f"this SAE has features 0 to {offered[name].d_sae - 1:,}")
-    harvests, problems = find_harvests(checksum)
+    harvests, problems = find_harvests(checksum, loaded.card)
     for problem in (*state.problems[before:], *problems):
         st.warning(plain(problem))
     state.commit()

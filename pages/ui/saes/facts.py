@@ -41,7 +41,7 @@ def show(state: UrlState, bench: Bench, sae: SaeBench) -> None:
         st.dataframe(_table(_about(sae)), hide_index=True, width="stretch")
     with right:
         st.subheader("Harvests of it", anchor=False)
-        _show_harvests(sae)
+        _show_harvests(bench, sae)
     with st.expander("Its configuration, as it was saved"):
         st.json(sae.config.content, expanded=1)
 
@@ -86,8 +86,8 @@ def _about(sae: SaeBench) -> dict[str, str]:
     return facts
 
 
-def _show_harvests(sae: SaeBench) -> None:
-    found, _ = find_harvests(sae.checksum)
+def _show_harvests(bench: Bench, sae: SaeBench) -> None:
+    found, _ = find_harvests(sae.checksum, bench.card)
     if not found:
         st.caption("None yet. Harvest a text with it: see the view above.")
         return
