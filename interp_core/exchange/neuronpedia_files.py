@@ -108,4 +108,5 @@ def _rows(packed: Packed, names: list[str]) -> Iterator[Row]:
 
 def _natural(name: str) -> list[Any]:
     """`batch-2` before `batch-10`."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    parts = [part.lstrip("0") if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+    return [(len(part) if place % 2 else -1, part) for place, part in enumerate(parts)]  # every second one is a number

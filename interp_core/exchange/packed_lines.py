@@ -93,7 +93,8 @@ class Packed:
             raise ExchangeError(f"{self._what} holds {len(self.sizes):,} files and may hold {_MOST_FILES:,}.")
         for name in self.sizes:
             path = PurePosixPath(name.replace("\\", "/"))
-            if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+            # "." names the folder itself, and has no parts.
+            if path.is_absolute() or ".." in path.parts or not path.parts or ":" in path.parts[0]:
                 raise ExchangeError(f"{self._what} names a file outside itself ({name[:80]!r}). Do not use it.")
         if self._archive and any(one.flag_bits & _ENCRYPTED for one in self._archive.infolist()):
             raise ExchangeError(f"{self._what} is encrypted. Ask for one that is not.")

@@ -112,6 +112,9 @@ def load_sae(loaded: LoadedModel, spec: SaeSpec, folder: Path | None = None) -> 
                 "ignore"
             )  # how SAELens would have the model loaded: `fitting_point` has compared that
             module = SAE.load_from_disk(folder, device=str(loaded.device), dtype="float32").eval()
+        module.turn_off_forward_pass_hook_z_reshaping()  # `flat` does it, for every point that has heads
+        with torch.no_grad():  # settings that no weight shows, such as a k above d_sae, fail here and not on a page
+            module(torch.zeros(1, 1, config.d_in, device=loaded.device))
     except (
         SafetensorError,
         OSError,
@@ -131,7 +134,6 @@ def load_sae(loaded: LoadedModel, spec: SaeSpec, folder: Path | None = None) -> 
         raise SaeError(f"The SAE in {folder} holds numbers that are not finite in {', '.join(broken)}. Fetch it again.")
     if int(module.cfg.d_in) != config.d_in or len(module.W_dec) != config.d_sae:
         raise SaeError(f"The weights of {folder.name} have other sizes than its configuration says. Fetch it again.")
-    module.turn_off_forward_pass_hook_z_reshaping()  # `flat` does it, for every point that has heads
     return LoadedSae(spec, config, point, checksum_of(folder), module)
 
 

@@ -16,6 +16,8 @@ SHIPPED = Path(__file__).parent.parent.parent / "data" / "saes"
 CONFIG, WEIGHTS, QUALITY = "cfg.json", "sae_weights.safetensors", "quality.json"
 _FIGURES = ("n_pos", "l0", "explained_variance", "ce", "ce_with_sae", "ce_zero", "ce_recovered")
 _LARGEST_CONFIG = 10_000_000
+_LARGEST_NORM = 1e38
+"""Of float32 numbers; a limit beyond it, or one that is no number, is none."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def config_of(content: Any, name: str) -> SaeConfig:
     content = content if isinstance(content, dict) else {}
     metadata = content.get("metadata") if isinstance(content.get("metadata"), dict) else content
     sizes = [content.get("d_in"), content.get("d_sae")]
-    hook = metadata.get("hook_name")
+    hook = metadata.get("hook_name") or metadata.get("hook_point")  # as SAELens called it at first
     if not all(isinstance(size, int) and 0 < size < 2**31 for size in sizes) or not isinstance(hook, str):
         raise SaeError(
             f"The configuration of {name} names no hook_name, d_in and d_sae (it says {hook!r}, {sizes[0]!r}, {sizes[1]!r}). "
@@ -184,7 +186,7 @@ def config_of(content: Any, name: str) -> SaeConfig:
         processing=_processing(metadata),
         d_in=int(sizes[0]),
         d_sae=int(sizes[1]),
-        norm_limit=float(limit) if isinstance(limit, int | float) else None,
+        norm_limit=float(limit) if isinstance(limit, int | float) and 0 < limit < _LARGEST_NORM else None,
         content=content,
     )
 

@@ -448,11 +448,19 @@ def features_gz(*documents):
 
 
 @pytest.mark.parametrize(
-    "name", ["../features/a.jsonl", "/etc/features/a.jsonl", "a/../../features/b.jsonl", "C:/features/a.jsonl", "..\\a"]
+    "name",
+    ["../features/a.jsonl", "/etc/features/a.jsonl", "a/../../features/b.jsonl", "C:/features/a.jsonl", "..\\a", "."],
 )
 def test_a_zip_that_names_files_outside_itself_is_refused(documents, name):
     with pytest.raises(ExchangeError, match="names a file outside itself"):
         list(open_dashboards(zipped({"features/batch-0.jsonl.gz": features_gz(documents[0]), name: b"{}"})))
+
+
+def test_files_of_any_name_are_put_in_order(documents):
+    names = ["features/batch-10.jsonl.gz", "features/batch-2.jsonl.gz", f"features/batch-{'1' * 5000}.jsonl.gz"]
+    content = {name: features_gz(one) for name, one in zip(names, documents, strict=False)}
+    found = list(open_dashboards(zipped({**content, "x1²2.txt": b"", "٣.txt": b""})))
+    assert [one["feature"] for one in found] == [documents[place]["feature"] for place in (1, 0, 2)]
 
 
 def test_bombs_stop_before_they_fill_anything(documents):

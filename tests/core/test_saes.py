@@ -155,6 +155,26 @@ def test_damaged_saes_are_refused(tiny, saes):
     damaged(narrower)
 
 
+@pytest.mark.parametrize("k", [4000, "4", -1])
+def test_settings_with_which_nothing_can_be_encoded_are_refused(tiny, saes, k):
+    path = write_sae(saes / "one", tiny, "topk") / CONFIG
+    path.write_text(json.dumps({**json.loads(path.read_text()), "k": k}))
+    with pytest.raises(SaeError, match="cannot be loaded"):
+        load_sae(tiny, SaeSpec("folder", "one"))
+
+
+@pytest.mark.parametrize(
+    ("limit", "taken"), [(float("nan"), None), (-1, None), (0, None), (float("inf"), None), (10**400, None), (2, 2.0)]
+)
+def test_a_norm_limit_that_is_none_is_not_taken_for_one(limit, taken):
+    content = {"hook_name": "blocks.1.hook_resid_post", "d_in": 32, "d_sae": 40, "norm_limit": limit}
+    assert config_of(content, "one").norm_limit == taken
+
+
+def test_the_hook_point_s_older_key_is_read():
+    assert config_of({"hook_point": "blocks.1.hook_resid_post", "d_in": 32, "d_sae": 40}, "one").layer == 1
+
+
 @pytest.mark.parametrize("text", ["one", "folder:one", "release:gpt2-small-res-jb:blocks.3.hook_resid_pre"])
 def test_names_are_read_and_written(text):
     assert SaeSpec.parse(text).text == text
