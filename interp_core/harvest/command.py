@@ -64,7 +64,11 @@ def run_command(options: argparse.Namespace) -> int:
     part = _part(options)
     total = load_settings().threads
     alone = options.executor == "serial"
-    threads = options.threads or (total if alone else max(1, total // max(1, options.workers)))
+    threads = total if alone else max(1, total // max(1, options.workers))
+    if options.threads is not None:
+        threads = options.threads
+    if threads < 1:
+        raise HarvestError(f"--threads must be 1 or more, not {threads}. Leave it out for all cores.")
     torch.set_num_threads(threads)
     documents = documents_of(options.corpus, options.column)
     spec = chosen_model(options)

@@ -7,26 +7,22 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Int
 from safetensors.torch import load, save
 from torch import Tensor
-from transformers import AutoTokenizer
 
 from interp_core.errors import HarvestError
 from interp_core.files import sync_folder
 from interp_core.harvest.commit import as_json, write_whole
 from interp_core.harvest.documents import Documents, in_pieces
+from interp_core.harvest.encoder import Encoder
 from interp_core.harvest.plan import HarvestPlan
-from interp_core.models import LoadedModel
 
-Encode = Callable[[str], list[int]]
-"""Text to token ids, without special tokens."""
 _INDEX = "corpus.json"
 
 
@@ -59,13 +55,22 @@ class Corpus:
     """Documents without one token."""
     n_unreadable: int
     """Documents that are no UTF-8, or no text at all."""
-    bos: bool
-    """Whether every window begins with BOS."""
+    bos_id: int | None
+    """With which every window begins; None: with the text."""
+    shard_windows: int
+    """Windows of every shard but the last."""
+    tokenizer: str
+    """SHA-256 over the tokenizer's files."""
     source: str
     """SHA-256 of what was read."""
     files: tuple[str, ...]
     firsts: tuple[int, ...]
     """Place of the first window of each shard."""
+
+    @property
+    def bos(self) -> bool:
+        """Whether every window begins with BOS."""
+        return self.bos_id is not None
 
     @property
     def n_shards(self) -> int:
@@ -96,7 +101,7 @@ class Corpus:
         return Windows(self.firsts[index], **load(content))
 
 
-def cut_corpus(encode: Encode, bos_id: int | None, documents: Documents, plan: HarvestPlan, folder: Path) -> Corpus:
+def cut_corpus(encoder: Encoder, documents: Documents, plan: HarvestPlan, folder: Path) -> Corpus:
     """Cut documents into windows and keep these in `folder`; read them from there the next time.
 
     Raises:
@@ -108,16 +113,20 @@ def cut_corpus(encode: Encode, bos_id: int | None, documents: Documents, plan: H
         for left in folder.parent.glob(".cutting-*"):
             shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=".cutting-", dir=folder.parent, ignore_cleanup_errors=True) as name:
-            _Cutter(encode, bos_id if plan.prepend_bos else None, plan, Path(name)).cut(documents, source)
+            _Cutter(encoder, plan, Path(name)).cut(documents, source)
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copystat(folder.parent, name)
             Path(name).rename(folder)
             sync_folder(folder.parent)
     corpus = open_corpus(folder)
-    if corpus.source != source or corpus.context != plan.context:
+    compared = {
+        "text": (corpus.source, source), "context": (corpus.context, plan.context), "BOS": (corpus.bos_id, _head(encoder, plan)),
+        "shard size": (corpus.shard_windows, plan.shard_windows), "tokenizer": (corpus.tokenizer, encoder.checksum),
+    }  # fmt: skip
+    if other := ", ".join(name for name, (there, wanted) in compared.items() if there != wanted):
         raise HarvestError(
-            f"{folder} holds windows of another text or context than {documents.name}. Give the same text and options, or "
-            "another folder."
+            f"{folder} holds windows of another {other} than asked for with {documents.name}. Give the same text, model and "
+            "options, or another folder."
         )
     return corpus
 
@@ -138,17 +147,18 @@ def open_corpus(folder: Path) -> Corpus:
         ) from error
 
 
-def encoder(loaded: LoadedModel) -> Encode:
-    """The model's tokenizer for texts of any length."""
-    tokenizer: Any = AutoTokenizer.from_pretrained(loaded.folder, local_files_only=True, trust_remote_code=False)
-    return lambda text: list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+def _head(encoder: Encoder, plan: HarvestPlan) -> int | None:
+    """With which windows begin."""
+    return encoder.bos_id if plan.prepend_bos else None
 
 
 class _Cutter:
     """Holds one shard at a time."""
 
-    def __init__(self, encode: Encode, bos_id: int | None, plan: HarvestPlan, folder: Path) -> None:
-        self._encode, self._head, self._plan, self._folder = encode, [] if bos_id is None else [bos_id], plan, folder
+    def __init__(self, encoder: Encoder, plan: HarvestPlan, folder: Path) -> None:
+        self._encoder, self._plan, self._folder = encoder, plan, folder
+        self._bos_id = _head(encoder, plan)
+        self._head = [] if self._bos_id is None else [self._bos_id]
         self._rows: list[tuple[list[int], int, int]] = []
         self._counts = {"n_windows": 0, "n_tokens": 0, "n_documents": 0, "n_empty": 0, "n_unreadable": 0}
         self._files: list[str] = []
@@ -172,8 +182,9 @@ class _Cutter:
                 f"empty and {self._counts['n_unreadable']:,} are no UTF-8 text. Check the file and the column."
             )
         index = {
-            **self._counts, "context": self._plan.context, "bos": bool(self._head), "source": source,
-            "files": self._files, "firsts": self._firsts,
+            **self._counts, "context": self._plan.context, "bos_id": self._bos_id, "source": source,
+            "shard_windows": self._plan.shard_windows, "tokenizer": self._encoder.checksum, "files": self._files,
+            "firsts": self._firsts,
         }  # fmt: skip
         write_whole(self._folder / _INDEX, as_json(index))
 
@@ -181,7 +192,7 @@ class _Cutter:
         step, begun = self._plan.context - len(self._head), 0
         clean = text.encode("utf-8", "replace").decode()  # half a surrogate pair is no character
         for piece in in_pieces(clean):
-            ids = self._encode(piece)
+            ids = self._encoder.encode(piece)
             for start in range(0, len(ids), step):
                 yield [*self._head, *ids[start : start + step]], begun + start
             begun += len(ids)

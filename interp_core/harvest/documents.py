@@ -50,7 +50,7 @@ class Files:
     def __init__(self, path: Path, column: str = "text") -> None:
         self.name, self._column = path.name, column
         try:
-            self._paths = sorted(found for found in path.rglob("*") if found.is_file()) if path.is_dir() else [path]
+            self._paths = sorted(_seen(path)) if path.is_dir() else [path]
             missing = not path.exists()
         except OSError as error:
             raise HarvestError(f"{path} cannot be read ({error.strerror}).") from error
@@ -74,6 +74,13 @@ class Files:
                 yield from _READERS[path.suffix.lower()](path, self._column)
             except OSError as error:
                 raise HarvestError(f"{path} cannot be read ({error.strerror or error}).") from error
+
+
+def _seen(folder: Path) -> Iterator[Path]:
+    """Files under a folder without the hidden ones, which systems leave there by themselves."""
+    for path in folder.rglob("*"):
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            yield path
 
 
 class Dataset:

@@ -12,12 +12,13 @@ from filelock import FileLock, Timeout
 from interp_core.errors import HarvestError
 from interp_core.harvest.bundle import MANIFEST, Harvest, open_harvest
 from interp_core.harvest.commit import Facts, begin, fingerprint, remove_leftovers, shard_is_done
-from interp_core.harvest.corpus import Corpus, cut_corpus, encoder
+from interp_core.harvest.corpus import Corpus, cut_corpus
 from interp_core.harvest.documents import Documents
+from interp_core.harvest.encoder import encoder_of
 from interp_core.harvest.executors import CORPUS, Steps, harvest_shards, with_speed
 from interp_core.harvest.plan import HarvestPlan
 from interp_core.harvest.publish import publish
-from interp_core.harvest.shard import check_disk, estimate_bytes, estimate_seconds, facts_of
+from interp_core.harvest.shard import check_disk, check_point, estimate_bytes, estimate_seconds, facts_of
 from interp_core.models import LoadedModel
 from interp_core.sae.loading import LoadedSae
 from interp_core.types import Progress
@@ -53,13 +54,15 @@ def prepare(loaded: LoadedModel, sae: LoadedSae, documents: Documents, plan: Har
     """Cut the text, or find it cut, and see what is left to do. Several processes may do so at a time.
 
     Raises:
+        SaeError: Its hook point does not hold one vector for each token.
         HarvestError: The text, the plan or what was begun in `work` does not fit, or a file there is damaged.
     """
     plan.validated(loaded.tokenizer.n_ctx)
+    check_point(loaded, sae)
     try:
         work.mkdir(parents=True, exist_ok=True)
         with FileLock(work / ".preparing.lock"):
-            corpus = cut_corpus(encoder(loaded), loaded.tokenizer.bos_id, documents, plan, work / CORPUS)
+            corpus = cut_corpus(encoder_of(loaded), documents, plan, work / CORPUS)
             facts = facts_of(loaded, sae, corpus, plan)
             begin(work, facts)
     except OSError as error:
@@ -117,9 +120,11 @@ def harvest(
         execute: Who runs the missing shards; this process if absent.
 
     Raises:
+        SaeError: Its hook point does not hold one vector for each token.
         HarvestError: Something does not fit, is damaged, or another process works in the same folder.
     """
     kept, work = work is not None, work or work_folder(out)
+    check_point(loaded, sae)
     if found := finished(out, loaded, sae, documents, plan):
         if not kept:
             shutil.rmtree(work, ignore_errors=True)  # left by one that was killed at its very end

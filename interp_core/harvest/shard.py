@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from interp_core.errors import HarvestError
+from interp_core.errors import HarvestError, SaeError
 from interp_core.harvest.accumulate import Accumulator
 from interp_core.harvest.commit import Facts
 from interp_core.harvest.corpus import Corpus, Windows
@@ -17,10 +17,11 @@ from interp_core.harvest.state import HarvestState
 from interp_core.hooks import watch
 from interp_core.models import LoadedModel
 from interp_core.sae.loading import LoadedSae
+from interp_core.sae.reading import check_plain_point
 from interp_core.types import Progress
 
-NEURONS = "mlp_post"
-"""The hook point whose coordinates are neurons."""
+NEURONS = ("mlp_pre", "mlp_post")
+"""The hook points whose coordinates are neurons."""
 _ACTIVE, _ENTRIES = 64, 220
 """Active features of a token, and examples that a state keeps of a feature: what an estimate supposes."""
 _DENSE_BYTES, _ENTRY_BYTES, _PAIR_BYTES, _BUNDLE_BYTES = 1_100, 52, 20, 5_000
@@ -40,6 +41,25 @@ def facts_of(loaded: LoadedModel, sae: LoadedSae, corpus: Corpus | None, plan: H
 
 
 @torch.no_grad()
+def check_point(loaded: LoadedModel, sae: LoadedSae) -> None:
+    """Refuse an SAE whose hook point does not hold one vector for each token of a text. Costs a forward pass over four tokens.
+
+    Raises:
+        SaeError: An ordinary pass does not compute it, or it is the same for all texts, as rotations are.
+    """
+    check_plain_point(sae, sae.spec.text)
+    shapes: list[tuple[int, ...]] = []
+    tokens = torch.zeros(2, 2, dtype=torch.long, device=loaded.device)
+    watch(loaded.model, tokens, (), {sae.hook: lambda activation: shapes.append(tuple(sae.flat(activation).shape))})
+    if shapes[0] != (2, 2, sae.config.d_in):
+        raise SaeError(
+            f"{sae.spec.text} reads {sae.config.place}, which holds numbers of shape {shapes[0]} for two texts of two tokens: not "
+            f"one vector of {sae.config.d_in:,} for each token. Choose an SAE of the residual stream, or of what attention or MLP "
+            "write."
+        )
+
+
+@torch.no_grad()
 def run_shard(
     loaded: LoadedModel, sae: LoadedSae, corpus: Corpus, index: int, plan: HarvestPlan
 ) -> Generator[Progress, None, HarvestState]:
@@ -53,7 +73,7 @@ def run_shard(
     windows = corpus.shard(index)
     made = Accumulator(
         sae.d_sae, loaded.device, context=corpus.context, pair_share=plan.pair_tokens / corpus.n_tokens,
-        neurons=sae.point.name == NEURONS,
+        neurons=sae.point.name in NEURONS,
     )  # fmt: skip
     order = windows.lengths.sort(stable=True).indices
     for start in range(0, len(order), plan.rows):

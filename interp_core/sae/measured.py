@@ -12,7 +12,7 @@ import torch
 from interp_core.errors import SaeError
 from interp_core.files import write_json
 from interp_core.harvest.bundle import Harvest
-from interp_core.harvest.corpus import encoder
+from interp_core.harvest.encoder import encoder_of
 from interp_core.model_card import ModelCard
 from interp_core.models import LoadedModel
 from interp_core.sae.features import held_sae
@@ -88,7 +88,7 @@ def windows_at_hand(
     lines = (_TEXTS / "samples.jsonl").read_text(encoding="utf-8").splitlines()
     text = "\n\n".join(json.loads(line)["text"] for line in lines)
     bos = [] if loaded.tokenizer.bos_id is None else [loaded.tokenizer.bos_id]
-    ids, step = encoder(loaded)(text), context - len(bos)
+    ids, step = encoder_of(loaded).encode(text), context - len(bos)
     windows = [(*bos, *ids[start : start + step]) for start in range(0, len(ids) - step + 1, step)][:_MOST]
     return windows, f"{len(windows)} windows of {context} tokens that the default model wrote"
 

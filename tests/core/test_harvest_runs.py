@@ -19,13 +19,15 @@ import torch
 from pyarrow import parquet
 
 from interp_core.__main__ import main
-from interp_core.errors import HarvestError
+from interp_core.errors import HarvestError, SaeError
 from interp_core.harvest import commit, harvesting
 from interp_core.harvest.bundle import DENSE, EXAMPLES, FEATURES, MANIFEST, open_harvest
+from interp_core.harvest.corpus import cut_corpus
 from interp_core.harvest.documents import Texts, documents_of, in_pieces
-from interp_core.harvest.executors import run_in_processes
+from interp_core.harvest.encoder import encoder_of
+from interp_core.harvest.executors import CORPUS, run_in_processes
 from interp_core.harvest.feature_table import TopTokens, automatic_label
-from interp_core.harvest.harvesting import harvest, work_folder
+from interp_core.harvest.harvesting import harvest, prepare, work_folder
 from interp_core.harvest.histogram import quantiles
 from interp_core.harvest.plan import HarvestPlan, plan_from_json
 from interp_core.harvest.ray_executor import run_on_ray
@@ -250,8 +252,17 @@ def test_what_is_there_is_not_computed_again_and_another_is_refused(run, monkeyp
 def test_what_was_begun_with_something_else_is_refused(tiny, saes, sae, run, tmp_path):
     work = tmp_path / "work"
     run("out", work=work)
-    with pytest.raises(HarvestError, match="windows of another text or context"):
+    with pytest.raises(HarvestError, match="windows of another text than"):
         run("other", texts=["Another text."], work=work)
+    for changes, what in (
+        ({"context": 13, "prepend_bos": False}, "context, BOS"),
+        ({"shard_windows": 5}, "shard size"),
+    ):
+        with pytest.raises(HarvestError, match=f"windows of another {what} than"):
+            run("other", plan=dataclasses.replace(PLAN, **changes), work=work)
+    other = dataclasses.replace(encoder_of(tiny), checksum="other")
+    with pytest.raises(HarvestError, match="windows of another tokenizer than"):
+        cut_corpus(other, Texts(TEXTS), PLAN, work / CORPUS)
     with pytest.raises(HarvestError, match="begun with another plan"):
         run("other", plan=HarvestPlan(context=12, shard_windows=6, rows=4), work=work)
     write_sae(saes / "one", tiny, "jumprelu")
@@ -369,6 +380,9 @@ def test_documents_come_from_text_lines_and_tables(files):
     )
     parquet.write_table(arrow.table({"text": ["Six", None]}), files / "c.parquet")
     (files / "d.txt").write_bytes(b"\xff\xff")
+    (files / ".DS_Store").write_bytes(b"\0")
+    (files / ".git").mkdir()
+    (files / ".git" / "config").write_text("[core]")
     assert list(documents_of(str(files))) == ["One.\n\nTwo.", "Three", "", None, None, None, "Fé", "Six", None, None]
     (files / "b.jsonl").write_text('{"body": "x"}\n')
     assert list(documents_of(str(files / "b.jsonl"), "body")) == ["x"]
@@ -475,6 +489,8 @@ def test_the_command_harvests_in_parts_and_publishes(tiny, sae, files, tmp_path,
     assert call("one", "--num-shards", "2", "--shard-index", "2") == 1
     assert call("one", "--no-bos") == 1
     assert "holds a harvest of another plan" in capsys.readouterr().err
+    assert call("one", "--threads", "-1") == 1
+    assert "--threads must be 1 or more, not -1" in capsys.readouterr().err
 
 
 def test_an_sae_of_another_width_is_refused_before_anything_is_written(
@@ -486,6 +502,26 @@ def test_an_sae_of_another_width_is_refused_before_anything_is_written(
     assert main([*command, "--sae", "folder:one"]) == 1
     assert "reads 20 numbers at each position" in capsys.readouterr().err
     assert not work_folder(tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("hook", "d_in", "sentence"),
+    [
+        ("blocks.1.hook_mlp_in", None, "which an ordinary pass does not compute"),
+        ("blocks.1.attn.hook_cos", 8, "not one vector of 8 for each token"),
+        ("rotary_emb.hook_sin", 8, "not one vector of 8 for each token"),
+    ],
+)
+def test_an_sae_of_a_place_without_a_vector_a_token_is_refused_before_anything_is_written(
+    tiny, saes, run, tmp_path, hook, d_in, sentence
+):
+    write_sae(saes / "one", tiny, "topk", hook=hook, d_in=d_in)
+    sae, work = load_sae(tiny, SPEC), tmp_path / "work"
+    with pytest.raises(SaeError, match=sentence):
+        prepare(tiny, sae, Texts(TEXTS), PLAN, work)
+    with pytest.raises(SaeError, match=sentence):
+        finish(harvest(tiny, sae, Texts(TEXTS), PLAN, tmp_path / "out", work=work))
+    assert not work.exists()
 
 
 def test_the_table_says_of_every_feature_what_its_record_says(run):

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from interp_core.errors import HarvestError
 from interp_core.harvest import accumulate
 from interp_core.harvest.accumulate import Accumulator
-from interp_core.harvest.corpus import cut_corpus, encoder
+from interp_core.harvest.corpus import cut_corpus
 from interp_core.harvest.correlations import between_features
 from interp_core.harvest.documents import Texts
+from interp_core.harvest.encoder import encoder_of
 from interp_core.harvest.histogram import N_BINS, bin_edges
 from interp_core.harvest.plan import AROUND, PAIR_WIDTH, HarvestPlan
 from interp_core.harvest.selection import bins_of, first_of_groups, priorities, token_priorities
@@ -49,7 +50,7 @@ def make_sae(tiny, tmp_path, monkeypatch):
 
 
 def cut(loaded, folder, plan=PLAN, texts=TEXTS):
-    return cut_corpus(encoder(loaded), loaded.tokenizer.bos_id, Texts(texts), plan, folder)
+    return cut_corpus(encoder_of(loaded), Texts(texts), plan, folder)
 
 
 def whole(loaded, sae, corpus, plan=PLAN):
@@ -199,8 +200,9 @@ def test_where_shards_end_changes_nothing_that_is_counted(tiny, make_sae, tmp_pa
     assert made[0] == made[1] == made[2]
 
 
-def test_an_sae_on_neurons_keeps_what_it_read(tiny, make_sae, tmp_path):
-    sae = make_sae(hook="blocks.1.mlp.hook_post", d_in=64)
+@pytest.mark.parametrize("hook", ["blocks.1.mlp.hook_pre", "blocks.1.mlp.hook_post"])
+def test_an_sae_on_neurons_keeps_what_it_read(tiny, make_sae, tmp_path, hook):
+    sae = make_sae(hook=hook, d_in=64)
     plan = HarvestPlan(context=12, shard_windows=100, rows=4)
     corpus = cut(tiny, tmp_path / "corpus", plan, [f"{number} cats sat on {number} mats." for number in range(60)])
     state = whole(tiny, sae, corpus, plan)
