@@ -7,7 +7,6 @@ that it suppresses (Elhage et al. 2021, A Mathematical Framework for Transformer
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,12 +15,12 @@ from torch import Tensor
 
 from interp_core.edits import edits_of
 from interp_core.errors import InterpError
-from interp_core.hook_points import FINAL_RESID_HOOK, layer_hook, post_norm_hook
+from interp_core.hook_points import FINAL_RESID_HOOK, layer_hook
 from interp_core.hooks import watch
-from interp_core.layer_writes import output_matrix, post_norm
 from interp_core.models import LoadedModel
 from interp_core.readout import Readout, readout_of
 from interp_core.types import Progress, Run
+from interp_core.write_routes import output_matrix, write_routes
 
 _ROWS = 128
 
@@ -82,20 +81,16 @@ def read_head_writes(
 
 def _look(loaded: LoadedModel, run: Run, readout: Readout, pos: int) -> dict[str, Float[Tensor, "1 d"]]:
     """What every head mixed, what leaves attention, and the final stream, at the position."""
-    points = {point.name: point for point in loaded.hook_points}
-    layers = [
-        layer
-        for layer in (points["z"].layers if "z" in points else ())
-        if output_matrix(loaded.model.blocks[layer], ("attn", "o")) is not None
-    ]
+    routes = {layer: route for (part, layer), route in write_routes(loaded).items() if part == "attn"}
+    layers = sorted(routes)
     if not layers:
         raise InterpError(
             f"{loaded.card.name} ({loaded.card.architecture}) does not show what single heads write. Pick another model."
         )
     names = [FINAL_RESID_HOOK, *(layer_hook("z", layer) for layer in layers)]
     for layer in layers:
-        if hasattr(loaded.model.blocks[layer], "ln1_post"):
-            names += [post_norm_hook("ln1_post", layer), layer_hook("attn_out", layer)]
+        if routes[layer].norm is not None:
+            names += [routes[layer].norm_reads, layer_hook("attn_out", layer)]
     seen: dict[str, Tensor] = {}
     look = {
         name: lambda activation, name=name: seen.update({name: activation[0, pos : pos + 1].flatten(1).clone()})
@@ -108,16 +103,15 @@ def _look(loaded: LoadedModel, run: Run, readout: Readout, pos: int) -> dict[str
 @torch.no_grad()
 def _head_writes(loaded: LoadedModel, layer: int, seen: dict[str, Tensor]) -> Float[Tensor, "head d_model"]:
     """What each head of a layer adds to the stream, without biases. Float64, on the CPU."""
-    block: Any = loaded.model.blocks[layer]
+    route = write_routes(loaded)["attn", layer]
     z, n_heads = seen[layer_hook("z", layer)], loaded.card.n_heads
     # One row a head, with the z of the others 0, and one with nothing, which leaves the bias.
     rows = torch.cat([torch.block_diag(*z.reshape(n_heads, 1, -1)), torch.zeros_like(z)])
-    made = output_matrix(block, ("attn", "o"))(rows[None])[0].double().cpu()
-    writes = made[:-1] - made[-1]
-    norm = post_norm(block, "ln1_post", loaded.card.d_model)
+    made = output_matrix(loaded.model.blocks[layer], "attn")(rows[None])[0].double().cpu()
+    writes, norm = made[:-1] - made[-1], route.norm
     if norm is None:
-        return writes
-    entering, leaving = seen[post_norm_hook("ln1_post", layer)], seen[layer_hook("attn_out", layer)]
+        return writes * route.factor
+    entering, leaving = seen[route.norm_reads], seen[layer_hook("attn_out", layer)]
     return norm.centred(writes) * norm.weight * norm.inverse_scale(entering, leaving)
 
 

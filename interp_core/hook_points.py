@@ -73,8 +73,8 @@ class HookPoint:
         return name if layer is None else f"blocks.{layer}.{name}"
 
 
-PostNorm = Literal["ln1_post", "ln2_post"]
-"""A further norm behind attention, or behind the MLP."""
+NormName = Literal["ln1", "ln1_post", "ln2", "ln2_post"]
+"""A layer's norms: of attention and of the MLP, and a further one behind each."""
 FINAL_RESID_HOOK = "ln_final.hook_in"
 """The residual stream after the last layer, as the final norm reads it, `"batch pos d_model"`."""
 
@@ -90,18 +90,13 @@ def full_name(short: str, layer: int | str) -> str:
     return name if short in _OUTSIDE or short.startswith("ln_final") else f"blocks.{layer}.{name}"
 
 
-def post_norm_hook(part: PostNorm, layer: int) -> str:
-    """What a further norm reads, in architectures that have it."""
-    return f"blocks.{layer}.{part}.hook_in"
-
-
 def output_hook(layer: int) -> str:
     """What leaves W_O, with its bias, before any further norm, `"batch pos d_model"`."""
     return f"blocks.{layer}.attn.o.hook_out"
 
 
-def norm_hooks(norm: Literal["ln1", "ln2"], layer: int) -> tuple[str, str]:
-    """What attention's norm, or the MLP's, reads and gives."""
+def norm_hooks(norm: NormName, layer: int) -> tuple[str, str]:
+    """What a layer's norm reads and gives."""
     return f"blocks.{layer}.{norm}.hook_in", f"blocks.{layer}.{norm}.hook_out"
 
 

@@ -1,20 +1,19 @@
 """What attention heads and neurons count for in one direction of the residual stream, before any forward pass.
 
-A head writes `z W_O`, a neuron its row of `W_out`; an architecture with a further norm behind attention or MLP (Gemma 2)
-scales both, and that scale is known after the pass only. Everything here is what stands in front of that scale.
+A head writes `z W_O`, a neuron its row of `W_out`; an architecture with a norm behind attention and MLP (Gemma 2) scales
+both, and that scale is known after the pass only. Everything here is what stands in front of that scale.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interp_core.hook_points import PostNorm
 from interp_core.models import LoadedModel
-from interp_core.norms import NormParts, take_apart
+from interp_core.norms import NormParts
 from interp_core.readout import pull_back
+from interp_core.write_routes import MATRIX_READS, Part, output_matrix, write_routes
 
 
 @dataclass(frozen=True)
@@ -26,14 +25,16 @@ class LayerWrite:
     bias: float
     """What the output bias counts for."""
     norm: NormParts | None
-    """The further norm, where there is one."""
+    """The norm behind it, where there is one."""
     norm_bias: float
     """What that norm's bias counts for; it is not scaled."""
+    norm_reads: str
+    """Hook name of what that norm reads."""
 
 
 @dataclass(frozen=True)
 class LayerWrites:
-    """Of every layer; None where the architecture has no such part."""
+    """Of every layer; None where the architecture has no such part, or its way into the stream is not known."""
 
     direction: Float[Tensor, " d_model"]
     """In the residual stream; without the final norm's scale. Float64, on the CPU."""
@@ -43,51 +44,25 @@ class LayerWrites:
 
 def layer_writes(loaded: LoadedModel, direction: Float[Tensor, " d_model"]) -> LayerWrites:
     """Pull a direction of the stream back through every layer's output matrices. Costs a product with each."""
-    points = {point.name: point for point in loaded.hook_points}
-    attention: list[LayerWrite | None] = []
-    mlp: list[LayerWrite | None] = []
-    for layer, block in enumerate(loaded.model.blocks):
-        z, post = points.get("z"), points.get("mlp_post")
-        attention.append(
-            _write(loaded, block, ("attn", "o"), "ln1_post", (z.n_heads, z.width), direction)
-            if z and layer in z.layers
-            else None
-        )
-        mlp.append(
-            _write(loaded, block, ("mlp", "out"), "ln2_post", (post.width,), direction)
-            if post and layer in post.layers
-            else None
-        )
-    return LayerWrites(direction, tuple(attention), tuple(mlp))
+    attention, mlp = (
+        tuple(_write(loaded, part, layer, direction) for layer in range(loaded.card.n_layers))
+        for part in ("attn", "mlp")
+    )
+    return LayerWrites(direction, attention, mlp)
 
 
-def output_matrix(block: Any, path: tuple[str, str]) -> Any:
-    """A layer's own module, such as attention's output; None where it has none."""
-    return getattr(getattr(block, path[0], None), path[1], None)
-
-
-def post_norm(block: Any, name: PostNorm, d_model: int) -> NormParts | None:
-    """The further norm behind attention or MLP, where there is one."""
-    norm = getattr(block, name, None)
-    return None if norm is None else take_apart(norm, d_model, next(norm.parameters()))
-
-
-def _write(
-    loaded: LoadedModel,
-    block: Any,
-    path: tuple[str, str],
-    norm_name: PostNorm,
-    shape: tuple[int, ...],
-    direction: Float[Tensor, " d_model"],
-) -> LayerWrite | None:
-    module = output_matrix(block, path)
-    if module is None:
+def _write(loaded: LoadedModel, part: Part, layer: int, direction: Float[Tensor, " d_model"]) -> LayerWrite | None:
+    route = write_routes(loaded).get((part, layer))
+    if route is None:
         return None
-    norm = post_norm(block, norm_name, loaded.card.d_model)
-    behind = direction if norm is None else norm.pull_back(direction)
-    size = int(torch.tensor(shape).prod())
-    weights = pull_back(module, (size,), behind).reshape(shape)
+    module, norm = output_matrix(loaded.model.blocks[layer], part), route.norm
+    behind = direction * route.factor if norm is None else norm.pull_back(direction)
+    reads = next(point for point in loaded.hook_points if point.name == MATRIX_READS[part])
+    size = max(1, reads.n_heads) * reads.width
+    weights = pull_back(module, (size,), behind)
+    weights = weights.reshape(reads.n_heads, reads.width) if reads.n_heads else weights
     weight = next(module.parameters())
     with torch.no_grad():
         still = module(torch.zeros(1, 1, size, dtype=weight.dtype, device=weight.device))[0, 0].double().cpu()
-    return LayerWrite(weights, float(still @ behind), norm, 0.0 if norm is None else float(norm.bias @ direction))
+    norm_bias = 0.0 if norm is None else float(norm.bias @ direction)
+    return LayerWrite(weights, float(still @ behind), norm, norm_bias, route.norm_reads)

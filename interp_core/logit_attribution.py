@@ -23,9 +23,7 @@ from interp_core.models import LoadedModel
 from interp_core.readout import Readout, readout_of
 from interp_core.types import Run
 from interp_core.write_looks import Looks
-
-_UNDERSTOOD = {"float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
-"""How far a layer's writes may miss what the stream gained, relative to the stream's largest number."""
+from interp_core.write_routes import UNDERSTOOD
 
 
 @dataclass(frozen=True)
@@ -48,13 +46,13 @@ class LogitAttribution:
     interventions: Float[np.ndarray, " layer"]
     """What interventions on the stream itself added behind each layer; 0 without them."""
     heads: Float[np.ndarray, "layer head"]
-    """Parts of `attention`; NaN where the architecture does not show them."""
+    """Parts of `attention`; NaN where their way into the stream is not shown."""
     head_bias: Float[np.ndarray, " layer"]
     """What attention's output bias adds."""
     sources: Float[np.ndarray, "layer head key_pos"]
     """Parts of `heads`: attention times value, by the position that was read from."""
     neurons: Float[np.ndarray, "layer neuron"]
-    """Parts of `mlp`; NaN where the architecture does not show them."""
+    """Parts of `mlp`; NaN where their way into the stream is not shown."""
     neuron_bias: Float[np.ndarray, " layer"]
     """What the MLP's output bias adds."""
 
@@ -66,7 +64,7 @@ class LogitAttribution:
 
     @property
     def remainder(self) -> float:
-        """What the sum leaves over: rounding."""
+        """What the sum leaves over: rounding, or an intervention behind the final norm."""
         return self.logit - self.total
 
     @property
@@ -168,7 +166,7 @@ def _check_understood(
     loaded: LoadedModel, unexplained: Float[Tensor, "layer d_model"], streams: Float[Tensor, "row d_model"]
 ) -> None:
     most = unexplained.abs().amax(1)
-    if (most <= _UNDERSTOOD[loaded.spec.dtype] * streams.abs().amax(1)[1:].clamp_min(1e-6)).all():
+    if (most <= UNDERSTOOD[loaded.spec.dtype] * streams.abs().amax(1)[1:].clamp_min(1e-6)).all():
         return
     raise InterpError(
         f"In {loaded.card.name} ({loaded.card.architecture}) what attention and MLP write in layer {int(most.argmax())} is "

@@ -54,6 +54,9 @@ def read_logit_lens(
 ) -> Generator[Progress, None, LogitLens]:
     """Read out the stream in front of every layer, and after the last.
 
+    Interventions are in force where they act: on a layer in the rows behind it, on what the final norm reads in the last row,
+    on the final norm's output and the unembedding in all.
+
     Costs one forward pass, and an unembedding of every position for every layer.
 
     Raises:

@@ -43,10 +43,18 @@ class Readout:
         like = next(self.model.ln_final.parameters(), next(self.model.parameters()))
         return take_apart(self.model.ln_final, int(self.model.cfg.d_model), like)
 
+    @functools.cached_property
+    def behind_stream(self) -> list[Edit]:
+        """The interventions that a stream which was recorded in front of the final norm does not have in it."""
+        return [edit for edit in self.edits if FINAL_RESID_HOOK not in {name for name, _ in edit.hooks(0)[0]}]
+
     @torch.no_grad()
     def normed(self, resid: Float[Tensor, "pos d_model"], first: int = 0) -> Float[Tensor, "pos d_model"]:
-        """A stream after the final norm, with its own scale; `first` is the position of its first row."""
-        with attached(self.model, as_hooks(self.edits, first)):
+        """A stream after the final norm, with its own scale; `first` is the position of its first row.
+
+        Interventions on what the final norm reads are not applied: a stream that was recorded there has them in it.
+        """
+        with attached(self.model, as_hooks(self.behind_stream, first)):
             return self.model.ln_final(resid[None])[0]
 
     @torch.no_grad()

@@ -7,10 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from interp_core.hook_points import FINAL_RESID_HOOK, PostNorm, layer_hook, post_norm_hook
+from interp_core.hook_points import FINAL_RESID_HOOK, layer_hook
 from interp_core.hooks import pattern_hook
 from interp_core.layer_writes import LayerWrite, LayerWrites
 from interp_core.models import LoadedModel
+from interp_core.write_routes import Part
 
 Look = Callable[[Tensor], object]
 
@@ -37,13 +38,9 @@ class Looks:
             for site in ("resid_pre", "attn_out", "mlp_out", "z", "mlp_post"):
                 if layer in self._has.get(site, ()):
                     look[layer_hook(site, layer)] = self._keeper(layer_hook(site, layer))
-            parts: tuple[tuple[PostNorm, LayerWrite | None], ...] = (
-                ("ln1_post", self._writes.attention[layer]),
-                ("ln2_post", self._writes.mlp[layer]),
-            )
-            for part, write in parts:
+            for write in (self._writes.attention[layer], self._writes.mlp[layer]):
                 if write and write.norm:
-                    look[post_norm_hook(part, layer)] = self._keeper(post_norm_hook(part, layer))
+                    look[write.norm_reads] = self._keeper(write.norm_reads)
             # A pattern that the model only shows is no hook point that can be edited, and as good to read.
             shown = pattern_hook(layer) in self._loaded.hook_names and layer in self._has.get("v", ())
             if self._writes.attention[layer] and shown:
@@ -75,13 +72,13 @@ class Looks:
         for layer, write in enumerate(self._writes.attention):
             if write:
                 z = self._kept[layer_hook("z", layer)].reshape(write.weights.shape)
-                found[layer] = (z * write.weights).sum(-1).numpy() * scale * self._post_scale(layer, write, "ln1_post")
+                found[layer] = (z * write.weights).sum(-1).numpy() * scale * self._post_scale(layer, write, "attn")
         return found
 
     def sources(self, scale: float) -> Float[np.ndarray, "layer head key_pos"]:
         """Logits of every head by the position that it reads from; 0 behind the query."""
         factors = [
-            scale * self._post_scale(layer, write, "ln1_post") if write else np.nan
+            scale * self._post_scale(layer, write, "attn") if write else np.nan
             for layer, write in enumerate(self._writes.attention)
         ]
         return self._sources * np.asarray(factors, np.float32)[:, None, None]
@@ -93,34 +90,31 @@ class Looks:
         for layer, write in enumerate(self._writes.mlp):
             if write:
                 post = self._kept[layer_hook("mlp_post", layer)]
-                factor = scale * self._post_scale(layer, write, "ln2_post")
+                factor = scale * self._post_scale(layer, write, "mlp")
                 found[layer, : len(post)] = (post * write.weights).numpy() * factor
         return found
 
     def head_bias(self, scale: float) -> Float[np.ndarray, " layer"]:
         """Logits of attention's output bias."""
-        return self._biases(self._writes.attention, scale, "ln1_post")
+        return self._biases(self._writes.attention, scale, "attn")
 
     def neuron_bias(self, scale: float) -> Float[np.ndarray, " layer"]:
         """Logits of the MLP's output bias."""
-        return self._biases(self._writes.mlp, scale, "ln2_post")
+        return self._biases(self._writes.mlp, scale, "mlp")
 
-    def _biases(
-        self, writes: tuple[LayerWrite | None, ...], scale: float, part: PostNorm
-    ) -> Float[np.ndarray, " layer"]:
+    def _biases(self, writes: tuple[LayerWrite | None, ...], scale: float, part: Part) -> Float[np.ndarray, " layer"]:
         found = [
             (write.bias * self._post_scale(layer, write, part) + write.norm_bias) * scale if write else np.nan
             for layer, write in enumerate(writes)
         ]
         return np.asarray(found, np.float32)
 
-    def _post_scale(self, layer: int, write: LayerWrite, part: PostNorm) -> float:
-        """1 / scale of the further norm at the position; 1 where there is none."""
+    def _post_scale(self, layer: int, write: LayerWrite, part: Part) -> float:
+        """1 / scale of the norm behind at the position; 1 where there is none."""
         if write.norm is None:
             return 1.0
-        leaving = self._kept[layer_hook("attn_out" if part == "ln1_post" else "mlp_out", layer)]
-        entering = self._kept[post_norm_hook(part, layer)]
-        return float(write.norm.inverse_scale(entering, leaving))
+        leaving = self._kept[layer_hook(f"{part}_out", layer)]
+        return float(write.norm.inverse_scale(self._kept[write.norm_reads], leaving))
 
     def _writes_at(self, site: str) -> Float[Tensor, "layer d_model"]:
         nothing = torch.zeros_like(self._double(self.final[0]))

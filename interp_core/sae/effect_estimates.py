@@ -84,7 +84,7 @@ def _read_without(
     streams = torch.cat([final[None], final - written.to(final.dtype)])
     scale = readout.norm.inverse_scale(final[None], readout.normed(final[None], pos)).expand(_ROWS)
     losses = []
-    with attached(readout.model, as_hooks(readout.edits, pos)):
+    with attached(readout.model, as_hooks(readout.behind_stream, pos)):
         for part in streams.split(_ROWS):
             own = norm == "recomputed"
             normed = readout.model.ln_final(part[:, None])[:, 0] if own else readout.frozen(part, scale[: len(part)])

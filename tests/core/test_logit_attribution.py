@@ -120,6 +120,20 @@ def test_under_interventions_the_parts_still_add_up_and_what_was_put_in_is_named
         assert abs(found.source_remainder[1, 2]) > 1e-3
 
 
+def test_interventions_behind_the_layers_act_once(biased_folders):
+    loaded = loaded_as(biased_folders, "gemma2")
+    for text, in_sum in (("add ln_final.hook_in x4 plus:Love", True), ("scale unembed.hook_in x2", False)):
+        run = Run(loaded.spec, IDS, (Intervention.parse(text),))
+        found = attribute_logit(loaded, run, 5, 11)
+        assert found.capped == pytest.approx(own_logit(loaded, run, found.pos, 5, 11), abs=1e-4)
+        assert (abs(found.remainder) < 1e-4) == in_sum
+        assert (abs(found.interventions[-1]) > 1e-3) == in_sum
+        writes = finish(read_head_writes(loaded, run, k=loaded.card.d_vocab))
+        logits = np.take_along_axis(writes.promoted, writes.promoted_ids.argsort(-1), -1)
+        factor = 1 if in_sum else 2
+        np.testing.assert_allclose(logits[..., 5] - logits[..., 11], factor * found.heads, atol=2e-4)
+
+
 def test_a_sum_that_does_not_hold_is_refused(biased_folders, monkeypatch):
     loaded = loaded_as(biased_folders, "llama")
     monkeypatch.setattr("interp_core.write_looks.Looks.mlp", property(lambda looks: looks.attention))

@@ -102,6 +102,19 @@ def test_interventions_are_in_force_in_every_row(tiny):
     np.testing.assert_allclose(changed.token_probability[-1], np.exp(expected[:, 5]), atol=1e-5)
 
 
+@pytest.mark.parametrize("norm", ["recomputed", "frozen"])
+def test_an_intervention_on_what_the_final_norm_reads_acts_once_and_in_the_last_row_alone(tiny, norm):
+    change = (Intervention.parse("add ln_final.hook_in x4 plus:Love"),)
+    plain = finish(read_logit_lens(tiny, Run(tiny.spec, IDS[:12]), norm=norm, token=5))
+    run = Run(tiny.spec, IDS[:12], change)
+    changed = finish(read_logit_lens(tiny, run, norm=norm, token=5))
+    expected = np.exp(model_log_probs(tiny, run)[:, 5])
+    np.testing.assert_allclose(changed.token_probability[-1], expected, atol=1e-5)
+    assert np.abs(changed.token_probability[-1] - plain.token_probability[-1]).max() > 1e-4
+    if norm == "recomputed":
+        np.testing.assert_array_equal(changed.token_probability[:-1], plain.token_probability[:-1])
+
+
 def test_progress_runs_to_its_end_and_leaves_no_hooks(tiny):
     before = tiny.hook_count()
     steps = read_logit_lens(tiny, Run(tiny.spec, IDS))

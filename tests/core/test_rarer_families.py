@@ -8,6 +8,7 @@ from interp_core.attention import LivePatterns
 from interp_core.cell_edits import transplant
 from interp_core.edits import edits_of, fitted
 from interp_core.errors import InterventionError
+from interp_core.head_writes import read_head_writes
 from interp_core.hooks import forward
 from interp_core.interventions import Intervention
 from interp_core.jobs import finish
@@ -102,3 +103,28 @@ def test_ablations_and_paths_are_swept(family, name):
         assert made.score[1, head] == pytest.approx(expected, abs=1e-4)
     paths = finish(patch_paths(loaded, PromptPair(clean, Run(loaded.spec, CORRUPTED)), METRIC, PathPlan()))
     assert np.isfinite(paths.score).all()
+
+
+@pytest.mark.parametrize("name", ["olmo2", "granite"])
+def test_heads_and_neurons_are_taken_as_they_arrive_in_the_stream(family, name):
+    loaded = family(name)
+    run = Run(loaded.spec, CLEAN)
+    found = attribute_logit(loaded, run, 5, 11)
+    assert abs(found.remainder) < 1e-4
+    for left_over in (found.head_remainder, found.source_remainder, found.neuron_remainder):
+        assert np.abs(left_over).max() < 1e-4
+    assert np.abs(found.attention).max() > 1e-2
+    writes = finish(read_head_writes(loaded, run, k=loaded.card.d_vocab))
+    logits = np.take_along_axis(writes.promoted, writes.promoted_ids.argsort(-1), -1)
+    np.testing.assert_allclose(logits[..., 5] - logits[..., 11], found.heads, atol=2e-4)
+
+
+def test_heads_whose_way_into_the_stream_is_not_known_are_not_shown(tiny_folders, tmp_path):
+    loaded = load_family("granite", tmp_path / "tiny-granite", tiny_folders["llama"])
+    loaded.model.hook_dict["blocks.1.hook_attn_out"].add_hook(lambda written, hook: written.tanh())
+    found = attribute_logit(loaded, Run(loaded.spec, CLEAN), 5)
+    assert abs(found.remainder) < 1e-4
+    assert np.isnan(found.heads).any(1).tolist() == [False, True, False]
+    assert np.isfinite(found.neurons).all()
+    writes = finish(read_head_writes(loaded, Run(loaded.spec, CLEAN)))
+    assert np.isnan(writes.norms).any(1).tolist() == [False, True, False]

@@ -155,6 +155,16 @@ def test_interventions_on_the_stream_are_part_of_the_sum(visit):
     assert float(shown["Put in by interventions"].replace("−", "-")) != 0
 
 
+def test_what_interventions_behind_the_stream_change_is_not_called_rounding(visit):
+    def left_over(app):
+        return next(metric for metric in app.metric if metric.label == "Left over").help
+
+    app = visit("lens", prompt=REPEATS, view="attribution", do="scale unembed.hook_in x2")
+    assert "interventions behind the residual stream" in left_over(app)
+    assert "interventions changed what they add up to" in words(app)
+    assert left_over(visit("lens", prompt=REPEATS, view="attribution")) == "Rounding."
+
+
 def test_an_intervention_on_heads_is_said_where_positions_no_longer_add_up(visit):
     app = visit("lens", prompt=REPEATS, view="attribution", by="position", do="zero z L1 H2")
     assert "interventions changed what they add up to" in words(app)

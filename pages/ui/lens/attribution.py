@@ -44,8 +44,8 @@ def show(state: UrlState, bench: Bench) -> None:
     left_over = part.left_over(found)
     if not np.isfinite(left_over):
         raise InterpError(
-            f"{bench.card.name} ({bench.card.architecture}) does not show its {part.label.lower()} in every layer, so the sum "
-            "cannot be split that far. Choose components."
+            f"{bench.card.name} ({bench.card.architecture}) does not show in every layer its {part.label.lower()}, or how they "
+            "get into the residual stream, so the sum cannot be split that far. Choose components."
         )
     standalone = part.show(state, bench, found, asked)
     st.caption(_said(bench, part, left_over))
@@ -70,7 +70,9 @@ def _show_sum(bench: Bench, found: "LogitAttribution") -> None:
         st.metric(
             "Left over",
             f"{found.remainder:.0e}".replace("-", "−", 1) if found.remainder < 0 else f"{found.remainder:.0e}",
-            help="Rounding.",
+            help="What interventions behind the residual stream changed."
+            if bench.run.interventions and abs(found.remainder) > _SHOWN_REMAINDER
+            else "Rounding.",
         )
         if found.interventions.any():
             st.metric(
