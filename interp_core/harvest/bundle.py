@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as arrow
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from pyarrow import parquet
 from safetensors import SafetensorError, safe_open
 
 from interp_core.checksums import file_checksum, own_checksum
 from interp_core.errors import HarvestError
-from interp_core.harvest.histogram import quantiles
-from interp_core.harvest.plan import SCHEMA
+from interp_core.harvest.histogram import FIRST_RANGE, bin_edges, quantiles
+from interp_core.harvest.plan import READABLE
 from interp_core.harvest.records import QUANTILES, Correlated, Example, FeatureRecord, Window
 
 FORMAT = "hookscope harvest"
@@ -46,6 +46,13 @@ class Harvest:
     fingerprint: str
     """Of all that decided its numbers."""
     checksums: dict[str, str]
+    octaves: tuple[int, int]
+    """Powers of 2 between which its histograms have bins."""
+
+    @property
+    def edges(self) -> Float[np.ndarray, " edge"]:
+        """Of the bins of its histograms."""
+        return bin_edges(self.octaves)
 
     @property
     def d_sae(self) -> int:
@@ -64,8 +71,8 @@ class Harvest:
         smallest, largest = float(dense["smallest"]) if fired else 0.0, float(dense["largest"])
         return FeatureRecord(
             index, self.counts["tokens"], fired, int(dense["windows_fired"]), largest, smallest,
-            int(dense["total"]) / _FIXED_POINT / max(1, fired), quantiles(histogram, QUANTILES, smallest, largest),
-            histogram, self._examples(index), self._correlated(FEATURES, index), self._correlated(NEURONS_FILE, index),
+            int(dense["total"]) / _FIXED_POINT / max(1, fired), quantiles(histogram, self.edges, QUANTILES, smallest, largest),
+            histogram, self.edges, self._examples(index), self._correlated(FEATURES, index), self._correlated(NEURONS_FILE, index),
         )  # fmt: skip
 
     def dense(self, name: str, index: int | None = None) -> np.ndarray:
@@ -99,7 +106,7 @@ class Harvest:
             raise HarvestError(_damaged(path)) from error
 
     def histograms(self) -> Int[np.ndarray, "d_sae bin"]:
-        """Of every feature, between `histogram.bin_edges`.
+        """Of every feature, between `edges`.
 
         Raises:
             HarvestError: The file is not what was written.
@@ -211,10 +218,10 @@ def open_harvest(folder: Path) -> Harvest:
         manifest: Any = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise HarvestError(f"{folder} is not a harvest of Hookscope.")
-        if manifest.get("version") != SCHEMA:
+        if manifest.get("version") not in READABLE:
             raise HarvestError(
-                f"{folder} was written in version {manifest.get('version')!r} of the format and this Hookscope reads version "
-                f"{SCHEMA}. Open it with the Hookscope that wrote it, or update this one."
+                f"{folder} was written in version {manifest.get('version')!r} of the format and this Hookscope reads versions "
+                f"{READABLE[0]} to {READABLE[-1]}. Open it with the Hookscope that wrote it, or update this one."
             )
         if manifest.pop("checksum", None) != own_checksum(manifest):
             raise HarvestError(_damaged(folder / MANIFEST))
@@ -222,6 +229,7 @@ def open_harvest(folder: Path) -> Harvest:
         needed = {DENSE, EXAMPLES, TOKENS, FEATURES, TABLE, WINDOWS, HISTOGRAMS}
         if not needed <= files.keys() <= needed | {NEURONS_FILE}:
             raise HarvestError(_damaged(folder / MANIFEST))
+        first, last = map(int, manifest.get("octaves", FIRST_RANGE))
         return Harvest(
             folder,
             dict(manifest["facts"]),
@@ -230,6 +238,7 @@ def open_harvest(folder: Path) -> Harvest:
             bool(manifest["bos"]),
             str(manifest["fingerprint"]),
             files,
+            (first, last),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise HarvestError(f"The harvest {folder} cannot be opened ({type(error).__name__}: {error}).") from error

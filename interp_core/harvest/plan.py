@@ -10,8 +10,10 @@ from typing import Any
 
 from interp_core.errors import HarvestError
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the shard states and of the published bundle."""
+READABLE = (1, SCHEMA)
+"""Versions of bundles that can be read; those of the first name no range of their histograms."""
 LEFT, RIGHT = 10, 5
 """Tokens kept before and after the one that an example is about."""
 AROUND = LEFT + 1 + RIGHT

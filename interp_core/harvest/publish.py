@@ -37,7 +37,7 @@ from interp_core.harvest.corpus import Corpus
 from interp_core.harvest.correlations import Correlations, between_features, with_neurons
 from interp_core.harvest.examples import with_text, write_examples, write_windows
 from interp_core.harvest.feature_table import feature_table
-from interp_core.harvest.histogram import N_BINS
+from interp_core.harvest.histogram import N_BINS, RANGE
 from interp_core.harvest.parquet_files import write_groups
 from interp_core.harvest.plan import SCHEMA
 from interp_core.harvest.state import COUNTS, HarvestState, merge
@@ -100,7 +100,7 @@ def _write(loaded: LoadedModel, corpus: Corpus, facts: Facts, state: HarvestStat
         "format": FORMAT, "version": SCHEMA, "facts": facts, "fingerprint": fingerprint(facts),
         "counts": {name: state.count(name) for name in COUNTS if name != "documents"},
         "documents": {"all": corpus.n_documents, "empty": corpus.n_empty, "unreadable": corpus.n_unreadable},
-        "bos": corpus.bos, "fixed_point": 65536,
+        "bos": corpus.bos, "fixed_point": 65536, "octaves": RANGE,
         "files": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())},
     }  # fmt: skip
     write_whole(folder / MANIFEST, as_json(manifest | {"checksum": own_checksum(manifest)}))

@@ -67,7 +67,8 @@ class FeatureRecord:
     quantiles: tuple[float, ...]
     """Of the activations above 0, at `QUANTILES`, to a step of the histogram (6 to 13 %)."""
     histogram: Int[np.ndarray, " bin"]
-    """Between `histogram.bin_edges`."""
+    """Between `edges`."""
+    edges: Float[np.ndarray, " edge"]
     examples: tuple[Example, ...]
     features: tuple[Correlated, ...]
     neurons: tuple[Correlated, ...]

@@ -4,11 +4,11 @@ import torch
 from jaxtyping import Int, Shaped
 from torch import Tensor
 
-from interp_core.harvest.histogram import FIRST_OCTAVE, N_BINS, PER_OCTAVE
+from interp_core.harvest.histogram import N_BINS, PER_OCTAVE, RANGE
 
 _SHIFT = 20
 """Drops all of a float32 but its exponent and the first three bits of its fraction, which name the step."""
-_FIRST = (FIRST_OCTAVE + 127) * PER_OCTAVE
+_FIRST = (RANGE[0] + 127) * PER_OCTAVE
 
 
 def bins_of(values: Shaped[Tensor, " entry"]) -> Int[Tensor, " entry"]:

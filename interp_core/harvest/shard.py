@@ -24,7 +24,7 @@ NEURONS = ("mlp_pre", "mlp_post")
 """The hook points whose coordinates are neurons."""
 _ACTIVE, _ENTRIES = 64, 220
 """Active features of a token, and examples that a state keeps of a feature: what an estimate supposes."""
-_DENSE_BYTES, _ENTRY_BYTES, _PAIR_BYTES, _BUNDLE_BYTES = 1_100, 52, 20, 5_000
+_DENSE_BYTES, _ENTRY_BYTES, _PAIR_BYTES, _BUNDLE_BYTES = 2_120, 52, 20, 5_000
 
 
 def facts_of(loaded: LoadedModel, sae: LoadedSae, corpus: Corpus | None, plan: HarvestPlan) -> Facts:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from interp_core.errors import SaeError
 from interp_core.harvest.bundle import Harvest
-from interp_core.harvest.histogram import band_shares, bin_edges
+from interp_core.harvest.histogram import band_shares
 from interp_core.harvest.plan import N_BANDS
 from interp_core.harvest.records import QUANTILES, Correlated, Example, FeatureRecord
 from interp_core.jobs import finish
@@ -116,7 +116,7 @@ def correlated_table(title: str, kind: str, found: Sequence[Correlated], note: s
 
 
 def _record(record: FeatureRecord) -> Document:
-    shares = band_shares(record.histogram, record.smallest, record.largest)
+    shares = band_shares(record.histogram, record.edges, record.smallest, record.largest)
     return {
         "tokens": record.n_tokens, "fired": record.fired, "windows": record.windows_fired,
         "largest": record.largest, "smallest": record.smallest, "mean": record.mean,
@@ -131,7 +131,7 @@ def _histogram(record: FeatureRecord) -> Document:
     """The bins from the first to the last that holds an activation, the outermost cut to these."""
     held = np.flatnonzero(record.histogram)
     first, last = int(held[0]), int(held[-1])
-    edges = bin_edges()[first : last + 2]
+    edges = record.edges[first : last + 2].tolist()
     if first == 0:
         edges[0] = min(record.smallest, edges[1] / 2)
     if edges[-1] == float("inf"):

@@ -62,9 +62,12 @@ def active_features(loaded: LoadedModel, run: Run, name: str, pos: int, harvest:
     feature, activation = reading.feature[here], reading.activation[here]
     quantile = np.full(len(feature), np.nan, np.float32)
     if harvest:
-        histograms, smallest, largest = harvest.histograms(), harvest.dense("smallest"), harvest.dense("largest")
+        histograms, edges = harvest.histograms(), harvest.edges
+        smallest, largest = harvest.dense("smallest"), harvest.dense("largest")
         for place, (index, value) in enumerate(zip(feature.tolist(), activation.tolist(), strict=True)):
-            quantile[place] = share_below(histograms[index], value, float(smallest[index]), float(largest[index]))
+            quantile[place] = share_below(
+                histograms[index], edges, value, float(smallest[index]), float(largest[index])
+            )
     estimate = np.full(len(feature), np.nan, np.float32)
     if pos < len(run.tokens) - 1 and len(feature) and not without_effects:
         estimate = gradient_effects(loaded, run, name, read=pos)[pos, feature].astype(np.float32)

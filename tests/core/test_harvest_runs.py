@@ -17,6 +17,7 @@ import pyarrow as arrow
 import pytest
 import torch
 from pyarrow import parquet
+from safetensors.torch import load_file, save_file
 
 from interp_core.__main__ import main
 from interp_core.errors import HarvestError, SaeError
@@ -28,14 +29,15 @@ from interp_core.harvest.encoder import encoder_of
 from interp_core.harvest.executors import CORPUS, run_in_processes
 from interp_core.harvest.feature_table import TopTokens, automatic_label
 from interp_core.harvest.harvesting import harvest, prepare, work_folder
-from interp_core.harvest.histogram import quantiles
+from interp_core.harvest.histogram import band_shares, bin_edges, quantiles
 from interp_core.harvest.plan import HarvestPlan, plan_from_json
 from interp_core.harvest.ray_executor import run_on_ray
+from interp_core.harvest.records import QUANTILES
 from interp_core.jobs import finish
 from interp_core.models import load_model
 from interp_core.sae.loading import load_sae
 from interp_core.sae.reading import read_features
-from interp_core.sae.spec import SaeSpec
+from interp_core.sae.spec import WEIGHTS, SaeSpec
 from interp_core.types import ModelSpec, Run
 from tests.core.harvest_killed import TEXTS
 from tests.core.harvest_killed import content as content_of
@@ -442,11 +444,29 @@ def test_sizes_out_of_range_are_refused(run, changes):
 
 
 def test_quantiles_lie_within_a_step_of_the_histogram():
-    histogram = np.zeros(130, np.int64)
+    histogram, edges = np.zeros(130, np.int64), bin_edges((-8, 8))
     histogram[[70, 80]] = 5
-    found = quantiles(histogram, (0.25, 0.5, 1.0), 1.5, 4.0)
+    found = quantiles(histogram, edges, (0.25, 0.5, 1.0), 1.5, 4.0)
     assert found[0] <= found[1] <= found[2] <= 4.0
-    assert quantiles(histogram * 0, (0.5,), 0.0, 0.0) == (0.0,)
+    assert quantiles(histogram * 0, edges, (0.5,), 0.0, 0.0) == (0.0,)
+
+
+@pytest.mark.parametrize("scale", [3e-4, 3000.0])
+def test_very_small_and_very_large_activations_have_quantiles_and_bands(tiny, saes, tmp_path, scale):
+    weights = write_sae(saes / "one", tiny, "topk") / WEIGHTS
+    held = load_file(weights)
+    save_file({name: value * scale if name in ("W_enc", "b_enc") else value for name, value in held.items()}, weights)
+    sae = load_sae(tiny, SPEC)
+    made = finish(harvest(tiny, sae, Texts(TEXTS), PLAN, tmp_path / "out"))
+    acts, _, keep = brute_acts(tiny, sae, cut(tiny, tmp_path / "corpus", PLAN, TEXTS))
+    index = int(made.dense("fired").argmax())
+    record, mine = made.feature(index), acts[keep][:, index].double()
+    mine = mine[mine > 0].numpy()
+    for share, found in zip(QUANTILES, record.quantiles, strict=True):
+        assert found == pytest.approx(np.quantile(mine, share, method="inverted_cdf"), rel=0.13)
+    shares = band_shares(record.histogram, record.edges, record.smallest, record.largest)
+    true = np.histogram(mine, record.largest * np.arange(11) / 10)[0][::-1] / len(mine)
+    assert np.abs(np.cumsum(shares) - np.cumsum(true)).max() <= record.histogram.max() / len(mine) + 1e-9
 
 
 def test_the_command_harvests_in_parts_and_publishes(tiny, sae, files, tmp_path, capsys, monkeypatch):

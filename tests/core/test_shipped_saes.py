@@ -46,6 +46,9 @@ def test_a_shipped_harvest_belongs_to_its_sae_and_is_whole(name):
     assert not problems
     assert found.folder == HARVESTS / name
     found.verify()
+    record = found.feature(0)
+    assert len(record.edges) == len(record.histogram) + 1
+    assert record.edges[1] <= record.quantiles[0] <= record.quantiles[-1] <= record.largest < record.edges[-2]
     assert found.counts["tokens"] > 100_000
     assert (found.dense("fired") == 0).mean() < 0.05
 
