@@ -30,9 +30,11 @@ def usable_pairs(
 ) -> tuple[list[UsablePair], list[str]]:
     """The rows that can be used on this model, and a sentence for each of the others.
 
-    Where positions are compared, all have the number of tokens of the first row that can be used at all.
+    Where positions are compared, all have the number of tokens of the first row that can be used at all. Where the clean
+    prompt alone is used, a question that comes again is left out: it is no further evidence.
     """
     found: list[UsablePair] = []
+    asked: dict[tuple[tuple[int, ...], int, int | None], int] = {}
     problems: list[str] = []
     for number, row in enumerate(rows, 1):
         try:
@@ -51,6 +53,8 @@ def usable_pairs(
             problems.append(f"Pair {number}: answer and foil are the same token.")
         elif need == "positions" and found and lengths[0] != len(found[0].clean):
             problems.append(f"Pair {number}: {lengths[0]} tokens where the first has {len(found[0].clean)}.")
+        elif need == "clean" and (first := asked.setdefault((ids[0], answer, foil), number)) != number:
+            problems.append(f"Pair {number}: the same prompt, answer and foil as pair {first}, which counts once here.")
         else:
             found.append(UsablePair(row, ids[0], ids[1], answer, foil))
     return found, problems

@@ -5,7 +5,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from interp_core.errors import BatchError
 
@@ -65,13 +65,14 @@ def read_pairs(content: bytes, kind: PairFormat) -> PairSet:
         raise BatchError(f"The file is not UTF-8 text (byte {error.start}). Save it as UTF-8.") from error
     rows, problems = _csv_rows(text) if kind == "csv" else _json_rows(text)
     made: list[PairRow] = []
-    for number, row in rows:
-        values = {name: row.get(name, "") for name in _COLUMNS}
+    for line, row in rows:
+        values: dict[str, Any] = {name: row.get(name) for name in _COLUMNS}
+        values["foil"] = "" if values["foil"] is None else values["foil"]  # a short row, or a null
         lacking = [name for name in _COLUMNS[:3] if not isinstance(values[name], str) or not values[name]]
         if lacking or not isinstance(values["foil"], str):
-            problems.append(f"Row {number}: {', '.join(lacking) or 'foil'} is missing or is no text.")
+            problems.append(f"Line {line}: {', '.join(lacking) or 'foil'} is missing or is no text.")
         elif len(made) == MOST_ROWS:
-            problems.append(f"Row {number} and those after it: a set may have {MOST_ROWS:,} pairs.")
+            problems.append(f"Line {line} and those after it: a set may have {MOST_ROWS:,} pairs.")
             break
         else:
             made.append(PairRow(**values))
@@ -83,20 +84,28 @@ def read_pairs(content: bytes, kind: PairFormat) -> PairSet:
     return PairSet(tuple(made), tuple(problems))
 
 
-def _csv_rows(text: str) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
+def _csv_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[str]]:
+    """Rows by the line that each ends on. Columns may be parted by commas, semicolons or tabs."""
+    header = text.partition("\n")[0]
     try:
-        reader = csv.DictReader(io.StringIO(text), strict=True)
-        return [(number, {str(name): value for name, value in row.items()}) for number, row in enumerate(reader, 2)], []
+        reader = csv.DictReader(io.StringIO(text), strict=True, delimiter=max(",;\t", key=header.count))
+        names = [_name(name) for name in reader.fieldnames or ()]
+        if lacking := [name for name in _COLUMNS[:3] if name not in names]:
+            raise BatchError(
+                f"The file's first line is no header with {', '.join(lacking)}: it names {', '.join(names)[:200] or 'nothing'}. "
+                f"Give the columns {', '.join(_COLUMNS[:3])} and perhaps foil."
+            )
+        return [(reader.line_num, {_name(name): value for name, value in row.items()}) for row in reader], []
     except csv.Error as error:
         raise BatchError(
             f"The file is no CSV that can be read ({error}). Save it again, with a header line."
         ) from error
 
 
-def _json_rows(text: str) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
-    rows: list[tuple[int, dict[str, str]]] = []
+def _json_rows(text: str) -> tuple[list[tuple[int, dict[str, Any]]], list[str]]:
+    rows: list[tuple[int, dict[str, Any]]] = []
     problems: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # other ends of lines may stand inside a string
         if not line.strip():
             continue
         try:
@@ -104,7 +113,11 @@ def _json_rows(text: str) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
         except (ValueError, RecursionError):
             row = None
         if isinstance(row, dict):
-            rows.append((number, row))
+            rows.append((number, {_name(name): value for name, value in row.items()}))
         else:
             problems.append(f"Line {number} is no JSON object.")
     return rows, problems
+
+
+def _name(column: Any) -> str:
+    return str(column).strip().lower()

@@ -1,5 +1,7 @@
 """Pair sets: what ships works on the default model, what is uploaded is read or said, and sweeps over pairs add up."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -45,18 +47,51 @@ def test_every_shipped_pair_can_be_used_and_the_default_model_tells_its_prompts_
 def test_rows_are_read_from_csv_and_json_lines_and_what_is_wrong_is_said():
     made = read_pairs(b'clean,corrupted,answer,foil\na b,a c, d, e\nx,,y,\n"q, r",s, t,\n', "csv")
     assert made.rows == (PairRow("a b", "a c", " d", " e"), PairRow("q, r", "s", " t", ""))
-    assert made.problems == ("Row 3: corrupted is missing or is no text.",)
+    assert made.problems == ("Line 3: corrupted is missing or is no text.",)
     made = read_pairs(b'{"clean": "a", "corrupted": "b", "answer": " c"}\nnothing\n[1]\n', "jsonl")
     assert made.rows == (PairRow("a", "b", " c"),)
     assert made.problems == ("Line 2 is no JSON object.", "Line 3 is no JSON object.")
 
 
 @pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (" Clean;CORRUPTED ;answer;foil\na b;a c; d;\n\na;b\n", "csv"),
+        ("clean\tcorrupted\tanswer\na b\ta c\t d\n\na\tb\t\n", "csv"),
+        (
+            '{"clean": "a b", "corrupted": "a c", "answer": " d", "foil": null}\n\n{"clean": "a", "corrupted": "b"}\n',
+            "jsonl",
+        ),
+    ],
+)
+def test_files_as_other_programs_write_them_are_read_and_lines_are_named_as_they_stand(content, kind):
+    made = read_pairs(content.encode(), kind)
+    assert made.rows == (PairRow("a b", "a c", " d"),)
+    assert [problem.partition(":")[0] for problem in made.problems] == [f"Line {content.count(chr(10))}"]
+
+
+def test_other_ends_of_lines_may_stand_in_a_prompt():
+    text = "a\u2028b\u0085c"
+    made = read_pairs(
+        json.dumps({"clean": text, "corrupted": "b", "answer": " c"}, ensure_ascii=False).encode(), "jsonl"
+    )
+    assert made.rows == (PairRow(text, "b", " c"),)
+
+
+def test_a_question_that_comes_again_counts_once_where_the_clean_prompt_alone_is_used(tiny):
+    rows = (PairRow("a b", "a c", "a", "b"), PairRow("a b", "a d", "a", "b"), PairRow("a b", "a d", "a", "c"))
+    found, problems = usable_pairs(tiny.tokenizer, rows, "clean")
+    assert [pair.row for pair in found] == [rows[0], rows[2]]
+    assert problems == ["Pair 2: the same prompt, answer and foil as pair 1, which counts once here."]
+    assert len(usable_pairs(tiny.tokenizer, rows, "pairs")[0]) == 3
+
+
+@pytest.mark.parametrize(
     ("content", "kind", "sentence"),
     [
-        (b"", "csv", "no usable pair"),
+        (b"", "csv", "no header with clean"),
         (b"\xff", "csv", "not UTF-8"),
-        (b"clean,answer\na,b\n", "csv", "corrupted is missing"),
+        (b"clean,answer\na,b\n", "csv", "no header with corrupted: it names clean, answer"),
         (b"{}", "jsonl", "no usable pair"),
         (b"0" * (6 * 1024 * 1024), "jsonl", "the limit is"),
     ],
@@ -121,7 +156,7 @@ def test_no_pair_at_all_is_said(tiny):
 
 
 def test_what_must_have_the_same_length_depends_on_the_sweep(tiny):
-    rows = (PairRow("a b c", "a b d", "a", "b"), PairRow("a b", "a c", "a", "b"), PairRow("a b c", "a", "a", "b"))
+    rows = (PairRow("a b c", "a b d", "a", "b"), PairRow("a b", "a c", "a", "b"), PairRow("a b c", "a", "a", "c"))
     assert [len(usable_pairs(tiny.tokenizer, rows, need)[0]) for need in ("positions", "pairs", "clean")] == [1, 2, 3]
     assert [need_of(plan) for plan in (SweepPlan("resid_pre"), SweepPlan("z", False), PathPlan(), AblationPlan())] == [
         "positions", "pairs", "pairs", "clean",

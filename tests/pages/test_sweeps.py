@@ -266,7 +266,7 @@ def test_a_file_is_taken_or_refused():
             pair_sets._use(state, file)
     assert taken == {"set": "uploaded"}
     assert session["pair_sets.uploaded"]["set"].rows == (PairRow("a", "b", " c"),)
-    assert "no usable pair" in session["pair_sets.problem"]
+    assert "no header with clean" in session["pair_sets.problem"]
 
 
 def test_a_pair_goes_to_the_bench(visit):
