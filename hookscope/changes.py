@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from hookscope.models import Asked, Intervened, run_of
+from hookscope.models import Asked, Intervened, prompt_of, run_of
 from interp_core.ablation import AblatedPart, AblationKind, AblationPlan, AblationSweep
 from interp_core.ablation import ablate_each as _ablate_each
 from interp_core.answers import single_token
@@ -47,10 +47,12 @@ def ablate_each(
 ) -> AblationSweep:
     """The metric with every head, MLP or layer ablated in turn; see `interp_core.ablation`.
 
+    References get a BOS where the prompt does.
+
     Raises:
         InterpError: An answer is not one token, or something does not fit.
     """
-    plan = AblationPlan(part, kind, tuple(references), seed)
+    plan = AblationPlan(part, kind, tuple(references), seed, bos=prompt_of(prompt).prepend_bos)
     return finish(_ablate_each(model, run_of(model, prompt), _metric(model, metric, answers, foils), plan))
 
 
@@ -84,6 +86,7 @@ def sweep_pairs(
     *,
     metric: MetricKind = "logit_difference",
     interventions: Sequence[str] = (),
+    prepend_bos: bool = True,
 ) -> PairsSweep:
     """One sweep over many pairs, with mean and standard error: a set that ships, by name, or rows of your own.
 
@@ -95,7 +98,7 @@ def sweep_pairs(
     """
     rows = read_shipped(pairs).rows if isinstance(pairs, str) else tuple(pairs)
     plan = plan or SweepPlan("z", by_position=False)
-    usable, _ = usable_pairs(model.tokenizer, rows, need_of(plan))
+    usable, _ = usable_pairs(model.tokenizer, rows, need_of(plan), bos=prepend_bos)
     specs = tuple(Intervention.parse(text) for text in interventions)
     return finish(_sweep_pairs(model, usable, metric, plan, specs))
 

@@ -86,7 +86,12 @@ def _as_intervention(one: Change) -> Intervention:
 
 def tokenised(model: LoadedModel, asked: Asked) -> Tokenised:
     """A prompt as the model sees it."""
-    return model.tokenizer.tokenise(asked.prompt if isinstance(asked, Intervened) else _as_prompt(asked))
+    return model.tokenizer.tokenise(prompt_of(asked))
+
+
+def prompt_of(asked: Asked) -> Prompt:
+    """What was asked, without interventions."""
+    return asked.prompt if isinstance(asked, Intervened) else _as_prompt(asked)
 
 
 def run_of(model: LoadedModel, asked: Asked) -> Run:

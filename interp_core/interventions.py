@@ -70,6 +70,8 @@ class Intervention:
     """Of the file that defines `function`, so that results of an older one are not taken for its own; not in the text."""
     bos: bool = True
     """Whether the sources get a BOS token in front."""
+    chat: bool = False
+    """Whether the sources are a user's messages, which the tokenizer's chat template is applied to."""
     seed: int = 0
     on: bool = True
 
@@ -90,6 +92,7 @@ class Intervention:
         words += [] if self.source_positions is None else ["Q" + write_numbers(self.source_positions)]
         words += [f"vector:{quote(self.vector, safe='')}"] if self.vector else []
         words += ["nobos"] if not self.bos else []
+        words += ["chat"] if self.chat else []
         words += [f"seed:{self.seed}"] if self.seed else []
         return " ".join(words)
 
@@ -205,6 +208,8 @@ def _read(word: str, fields: dict[str, object]) -> None:
         fields["others"] = True
     elif word == "nobos":
         fields["bos"] = False
+    elif word == "chat":
+        fields["chat"] = True
     elif colon and name in ("from", "plus", "minus"):
         fields["sources"] = (*fields.get("sources", ()), unquote(value))  # type: ignore[misc]
     elif colon and name in _NAMES:
@@ -221,5 +226,5 @@ def _read(word: str, fields: dict[str, object]) -> None:
     else:
         raise InterventionError(
             f"{word[:40]!r} is no part of an intervention. Use L, H, P and U with numbers, xFACTOR, from:TEXT, "
-            "plus:TEXT, minus:TEXT, vector:NAME, sae:NAME, fn:NAME, seed:NUMBER, others, nobos."
+            "plus:TEXT, minus:TEXT, vector:NAME, sae:NAME, fn:NAME, seed:NUMBER, others, nobos, chat."
         )

@@ -62,7 +62,7 @@ class SourceRuns:
     @staticmethod
     def tokens_of(loaded: LoadedModel, spec: Intervention, text: str) -> tuple[int, ...]:
         """A source prompt's tokens."""
-        return loaded.tokenizer.tokenise(Prompt(text, prepend_bos=spec.bos)).ids
+        return loaded.tokenizer.tokenise(Prompt(text, prepend_bos=spec.bos, chat=spec.chat)).ids
 
     def want(self, spec: Intervention, point: HookPoint, layer: int | None) -> None:
         """Say that an activation of a spec's sources will be needed, before any is asked for."""

@@ -149,6 +149,7 @@ def _submit(state: UrlState, spec: ModelSpec, tokenised: "Tokenised", add: Add) 
             source_positions=_numbers("source_positions") if action == "patch" else None,
             vector=_value("vector") if action == "add" else "",
             bos=bool(state["bos"]),
+            chat=bool(state["chat"]) and action in ("patch", "freeze") and bool(sources),
             seed=int(_value("seed", 0)) if action == "resample" else 0,
         )
         _try(made.checked(), spec, tokenised, add)

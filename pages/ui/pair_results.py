@@ -70,7 +70,9 @@ def show_pairs(state: UrlState, made: "PairsSweep", pairs: "tuple[UsablePair, ..
 def pairs_table(made: "PairsSweep", pairs: "tuple[UsablePair, ...]") -> pd.DataFrame:
     """One row a pair that was swept: its texts, its scores, and its strongest effect."""
     rows = [pairs[place].row for place in made.places]
+    noising = getattr(made.plan, "direction", "") == "noising"
     effects = made.effects.reshape(len(rows), -1)
+    effects = 1 - effects if noising else effects
     strongest = np.take_along_axis(effects, np.nan_to_num(np.abs(effects)).argmax(1)[:, None], 1)[:, 0]
     table = pd.DataFrame(
         {
@@ -81,7 +83,7 @@ def pairs_table(made: "PairsSweep", pairs: "tuple[UsablePair, ...]") -> pd.DataF
             "foil": [row.foil for row in rows],
             f"clean ({made.unit})": made.clean_scores,
             f"corrupted ({made.unit})": made.corrupted_scores,
-            "strongest effect": strongest,
+            "largest lost fraction" if noising else "strongest effect": strongest,
         }
     )
     return table.drop(columns=f"corrupted ({made.unit})") if np.isnan(made.corrupted_scores).all() else table
@@ -106,11 +108,12 @@ def sweep_code(state: UrlState, bench: Bench, plan: "Plan") -> str:
     uploaded = state["set"] == pair_sets.UPLOADED
     pairs = "[hookscope.PairRow(clean, corrupted, answer, foil), ...]" if uploaded else repr(state["set"])
     changed = ", ".join(repr(spec.text) for spec in bench.run.interventions)
-    names = [type(plan).__name__] + (["Receiver"] if "Receiver" in repr(plan) else [])
+    names = [type(plan).__name__, *(name for name in ("Receiver", "Sender") if f"{name}(" in repr(plan))]
     return (
         share.load_code(bench)
         + f"from hookscope import {', '.join(names)}\n\nplan = {plan!r}\n"
         + f"sweep = hookscope.sweep_pairs(model, {pairs}, plan, metric={state['metric']!r}"
         + (f", interventions=[{changed}]" if changed else "")
+        + ("" if bench.prompt.prepend_bos else ", prepend_bos=False")
         + f")\nsweep.mean, sweep.standard_error  # by {' x '.join(plan.axes)}\n"
     )

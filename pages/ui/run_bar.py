@@ -6,7 +6,7 @@ from interp_views.token_strip import StripView, strip_payload
 from pages.ui import batch, interventions, share
 from pages.ui.bench import Bench, lay_out
 from pages.ui.mount import picture
-from pages.ui.text_code import is_by_reference
+from pages.ui.text_code import encode_text, is_by_reference
 from pages.ui.url_state import UrlState
 
 _BOS_HELP = "Prepend the tokenizer's BOS token, once. Most models expect one in front; switch it off to compare."
@@ -56,11 +56,16 @@ def _show_strip(state: UrlState, bench: Bench) -> None:
     st.caption(
         f"{count:,} {'token' if count == 1 else 'tokens'} of {bench.card.n_ctx:,} · {note}"
         + (" · chat template applied, which decides about BOS" if bench.prompt.chat else "")
-        + (" · too long for a link that works everywhere: see Share" if is_by_reference(state["prompt"]) else "")
+        + (
+            " · too long for a link that works everywhere: see Share"
+            if is_by_reference(encode_text(state["prompt"]))
+            else ""
+        )
     )
+    pos = state["pos"] if state["pos"] is None or state["pos"] < count else None  # of another prompt, in a set
     picture(
         "token_strip",
-        strip_payload(StripView(tokenised.str_tokens, tokenised.special, pos=state["pos"], lines=4)),
+        strip_payload(StripView(tokenised.str_tokens, tokenised.special, pos=pos, lines=4)),
         key="bar.strip",
         events={"select": lambda value: select_position(state, value.get("pos"), count)},
     )

@@ -13,21 +13,24 @@ from pages.ui.bench import Bench
 from pages.ui.text_code import LINK_CHARS, is_by_reference
 from pages.ui.url_state import UrlState
 
+_TEXTS = {"prompt": "This prompt", "do": "The list of interventions", "corrupted": "The corrupted prompt"}
+
 
 def show_link(state: UrlState) -> None:
     """The permalink of what is on screen, with what it cannot carry."""
     st.caption("A link to exactly this view")
     address = urlsplit(st.context.url or "")
-    query = urlencode(state.link())
+    link = state.link()
+    query = urlencode(link)
     st.code(
         f"{address.scheme}://{address.netloc}{address.path}{'?' + query if query else ''}",
         language=None,
         wrap_lines=True,
     )
-    if is_by_reference(state["prompt"]):
+    for name in (name for name, code in link.items() if is_by_reference(code)):
         st.warning(
-            f"This prompt takes more than the {LINK_CHARS:,} characters that a link may have, even compressed. The link "
-            "works on this server until it restarts; elsewhere, send the text itself."
+            f"{_TEXTS.get(name, 'A text')} takes more than the {LINK_CHARS:,} characters that a link may have, even compressed. "
+            "The link works on this server until it restarts; elsewhere, send the text itself."
         )
 
 
@@ -98,14 +101,18 @@ def load_code(bench: Bench) -> str:
     return (
         "import hookscope\n\n"
         f"model = hookscope.load({arguments})\n"
-        f"prompt = hookscope.Prompt({prompt.text!r}{switches})\n" + _intervene(bench)
+        f"prompt = hookscope.Prompt({prompt.text!r}{switches})\n" + _load_hooks(bench) + intervene_code(bench, "prompt")
     )
 
 
-def _intervene(bench: Bench) -> str:
+def intervene_code(bench: Bench, name: str) -> str:
+    """The line that puts a prompt, held by the variable `name`, under the interventions in what the page shows."""
     if not bench.run.interventions:
         return ""
     texts = ", ".join(repr(spec.text) for spec in bench.run.interventions)
+    return f"{name} = hookscope.intervene({name}, {texts})\n"
+
+
+def _load_hooks(bench: Bench) -> str:
     hooked = any(spec.function for spec in bench.run.interventions)
-    hooks = f"hookscope.load_hooks({str(configured_folder())!r})\n" if hooked else ""
-    return f"{hooks}prompt = hookscope.intervene(prompt, {texts})\n"
+    return f"hookscope.load_hooks({str(configured_folder())!r})\n" if hooked else ""

@@ -85,9 +85,9 @@ def decode_text(code: str) -> str:
         raise ValueError("the link is damaged: copy it again") from error
 
 
-def is_by_reference(text: str) -> bool:
-    """Whether a link to this text works on this server only."""
-    return encode_text(text).startswith("~h")
+def is_by_reference(code: str) -> bool:
+    """Whether what a URL carries works on this server only."""
+    return code.startswith("~h")
 
 
 def _is_valid(text: str) -> bool:

@@ -74,7 +74,8 @@ def _over_prompt(state: UrlState, bench: Bench, plan: "AblationPlan") -> None:
     kind, drawn = _draw(state, bench, plan, made.effect, "change by ablation", made.unit)
     offers.show(state, plan, made.effect, made.unit)
     _end(bench, drawn, kind, lambda: _table(made), share.load_code(bench)
-         + f"hookscope.ablate_each(model, prompt, {answers.metric_code(state)}, part={plan.part!r}, kind={plan.kind!r})")  # fmt: skip
+         + f"hookscope.ablate_each(model, prompt, {answers.metric_code(state)}, part={plan.part!r}, kind={plan.kind!r}"
+         + (f", seed={plan.seed})" if plan.seed else ")"))  # fmt: skip
     go_on(followed, lambda partial: int(partial.exact.sum()), max(1, made.exact.size // 6))
 
 

@@ -13,8 +13,13 @@ if TYPE_CHECKING:
     from interp_core.path_plan import PathPlan
 
 
-def as_intervention(state: UrlState, plan: "SweepPlan | PathPlan", prompt: Prompt) -> Intervention | None:
-    """The selected cell, taken from the corrupted prompt into the prompt that all pages look at; None if none is."""
+def as_intervention(
+    state: UrlState, plan: "SweepPlan | PathPlan", prompt: Prompt, *, shared: int = 1
+) -> Intervention | None:
+    """The selected cell, taken from the corrupted prompt into the prompt that all pages look at; None if none is.
+
+    `shared` query heads read each head that is swept; a query head is what is selected.
+    """
     mlp = "sender" in plan.axes and state["mlp"]
     needed = {"head": state["head"], "pos": state["pos"], "unit": state["unit"], "sender": mlp or state["head"]}
     if any(needed.get(axis, 0) is None for axis in plan.axes) or not state["corrupted"].strip():
@@ -23,11 +28,12 @@ def as_intervention(state: UrlState, plan: "SweepPlan | PathPlan", prompt: Promp
         "patch",
         "mlp_out" if mlp else getattr(plan, "site", "z"),
         layers=(state["layer"],),
-        heads=(state["head"],) if "head" in plan.axes or ("sender" in plan.axes and not mlp) else None,
+        heads=(state["head"] // shared,) if "head" in plan.axes or ("sender" in plan.axes and not mlp) else None,
         positions=(state["pos"],) if "pos" in plan.axes else None,
         units=(state["unit"],) if "unit" in plan.axes else None,
         sources=(state["corrupted"],),
         bos=prompt.prepend_bos,
+        chat=prompt.chat,
     )
 
 
@@ -53,6 +59,7 @@ def sweep_code(state: UrlState, bench: Bench, plan: "SweepPlan | PathPlan") -> s
     return (
         share.load_code(bench)
         + f"corrupted = hookscope.Prompt({prompt.text!r}{switches})\n"
+        + share.intervene_code(bench, "corrupted")
         + f"sweep = hookscope.{call}(model, prompt, corrupted, {', '.join(what)}, {answers.metric_code(state)})\n"
         + f"sweep.effect  # recovered fraction, by {' x '.join(plan.axes)}\n"
     )

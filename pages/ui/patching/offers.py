@@ -7,7 +7,7 @@ import streamlit as st
 from pages.ui import interventions
 from pages.ui.bench import Bench
 from pages.ui.markdown import plain
-from pages.ui.patching import code, paths
+from pages.ui.patching import code, paths, pictures
 from pages.ui.url_state import UrlState
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def show(state: UrlState, bench: Bench, plan: "SweepPlan | PathPlan") -> None:
     """Draw what can be done with the selected cell."""
-    one = code.as_intervention(state, plan, bench.prompt)
+    shared = pictures.sharing(bench.card, plan)
+    one = code.as_intervention(state, plan, bench.prompt, shared=shared)
     if one is None:
         st.caption(f"{'Select a row' if 'unit' in plan.axes else 'Click a cell'} for what can be done with it.")
         return
@@ -28,9 +29,11 @@ def show(state: UrlState, bench: Bench, plan: "SweepPlan | PathPlan") -> None:
             args=(state, one), help="Patches all of this cell from this page's corrupted prompt, on every page.",
         )  # fmt: skip
         if one.heads is not None:
+            first = one.heads[0] * shared
             st.page_link(
-                "pages/attention.py", label="Open the head in attention", icon=":material/grid_on:",
-                query_params=state.shared_link(),
+                "pages/attention.py", icon=":material/grid_on:", query_params=state.shared_link(),
+                label="Open the head in attention" if shared == 1 else f"Open query head {state['head']} in attention",
+                help=None if shared == 1 else f"Query heads {first} to {first + shared - 1} share it.",
             )  # fmt: skip
         if state["view"] == "paths":
             _show_receiving(state, bench)

@@ -15,6 +15,7 @@ from pages.ui.patching import neurons
 from pages.ui.url_state import UrlState
 
 if TYPE_CHECKING:
+    from interp_core.model_card import ModelCard
     from interp_core.patching import PatchingSweep, SweepPlan
     from interp_core.path_plan import PathPlan, PathSweep
     from interp_core.tokens import Tokenised
@@ -82,14 +83,21 @@ def _fraction(effect: Float[np.ndarray, "..."], noising: bool, what: str) -> Sho
     return Shown(effect, "recovered fraction" + what, "(0 as corrupted, 1 as clean)", 0.0, True)
 
 
+def sharing(card: "ModelCard", plan: "SweepPlan | PathPlan") -> int:
+    """How many query heads, which is what is selected on every page, read one of the heads that are swept."""
+    return card.n_heads // card.n_key_value_heads if getattr(plan, "site", "") in ("k", "v") else 1
+
+
 def draw(
     state: UrlState,
+    card: "ModelCard",
     tokens: "Tokenised",
     shown: Shown,
     plan: "SweepPlan | PathPlan",
     exact: Bool[np.ndarray, "..."] | None,
 ) -> tuple[str, bytes]:
     """Draw a sweep by its axes; return which component draws its standalone picture, and the data of that."""
+    shared = sharing(card, plan)
     if "unit" in plan.axes:
         neurons.show(state, tokens, plan, shown, exact)
         return "position_map", _neuron_payload(tokens, plan, shown)
@@ -98,13 +106,13 @@ def draw(
     if plan.axes == ("layer", "sender"):
         return "head_map", head_picture(state, shown.part(shown.values[:, :-1]), shown.values[:, -1])
     if plan.axes == ("layer", "head"):
-        return "head_map", head_picture(state, shown)
+        return "head_map", head_picture(state, shown, shared=shared)
     off = np.nan_to_num(np.abs(shown.values - shown.base))
     strongest = np.take_along_axis(shown.values, off.argmax(1)[:, None], 1)[:, 0]
     st.caption("Each head at the position where it matters most. Click one to see its positions.")
-    payload = head_picture(state, shown.part(strongest))
-    head = state["head"] if state["head"] is not None else int(off.max((0, 1)).argmax())
-    st.caption(f"Head {head} of every layer, by position.")
+    payload = head_picture(state, shown.part(strongest), shared=shared)
+    head = state["head"] // shared if state["head"] is not None else int(off.max((0, 1)).argmax())
+    st.caption(f"{'Key and value head' if shared > 1 else 'Head'} {head} of every layer, by position.")
     position_picture(state, tokens, shown.part(shown.values[:, :, head]))
     return "head_map", payload
 
@@ -113,8 +121,10 @@ def _about(*what: Any) -> str:
     return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
 
 
-def head_picture(state: UrlState, shown: Shown, mlps: Float[np.ndarray, " layer"] | None = None) -> bytes:
-    """Draw layers by heads, and the MLPs beside them; return what was drawn."""
+def head_picture(
+    state: UrlState, shown: Shown, mlps: Float[np.ndarray, " layer"] | None = None, *, shared: int = 1
+) -> bytes:
+    """Draw layers by heads, each of which `shared` query heads read, and the MLPs beside them; return what was drawn."""
     about = _about("heads", shown.values.tobytes(), None if mlps is None else mlps.tobytes(), shown.name)
     low, high = shown.range if mlps is None else shown.part(np.column_stack([shown.values, mlps])).range
     payload = head_map_payload(
@@ -124,11 +134,15 @@ def head_picture(state: UrlState, shown: Shown, mlps: Float[np.ndarray, " layer"
         )
     )  # fmt: skip
     mlp = mlps is not None and state["mlp"]
-    head = None if mlp else state["head"]
+    head = None if mlp or state["head"] is None else state["head"] // shared
     picture(
         "head_map", payload, key="picture.patching.heads",
         parts=[head_map_selection(about, layer=state["layer"] if mlp or head is not None else None, head=head, mlp=mlp)],
-        events={"open": lambda value: select(state, value.get("layer"), head=value.get("head"), mlp=value.get("mlp"))},
+        events={
+            "open": lambda value: select(
+                state, value.get("layer"), head=value.get("head"), mlp=value.get("mlp"), shared=shared
+            )
+        },
     )  # fmt: skip
     return payload
 
@@ -170,12 +184,12 @@ def _neuron_payload(tokens: "Tokenised", plan: "SweepPlan | PathPlan", shown: Sh
     return _position_payload(tokens, shown.part(by_position[:, top].T), rows, "")
 
 
-def select(state: UrlState, layer: Any, *, head: Any = None, pos: Any = None, mlp: Any = None) -> None:
-    """What was clicked, on this page and on every other."""
+def select(state: UrlState, layer: Any, *, head: Any = None, pos: Any = None, mlp: Any = None, shared: int = 1) -> None:
+    """What was clicked, on this page and on every other; of a head that several query heads share, the first of them."""
     if isinstance(layer, int):
         state.set("layer", layer)
     if isinstance(head, int):
-        state.set("head", head)
+        state.set("head", head * shared)
     if isinstance(pos, int):
         state.set("pos", pos)
     state.set("mlp", mlp is True)

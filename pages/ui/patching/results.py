@@ -57,7 +57,7 @@ def show(state: UrlState, bench: Bench, show_plan: ShowPlan) -> None:
     paths = state["view"] == "paths"
     what = "Path patching" if paths else f"Patching {state['site']}"
     title = share.title(bench, f"{what}, {plan.direction}")
-    kind, payload = pictures.draw(state, bench.tokenised, shown, plan, made.exact)
+    kind, payload = pictures.draw(state, bench.card, bench.tokenised, shown, plan, made.exact)
     offers.show(state, bench, plan)
     with st.expander("How to read this"):
         st.markdown(_HOW_TO_READ_PATHS if paths else _HOW_TO_READ)
@@ -89,6 +89,7 @@ def _say(followed: Followed) -> None:
         r, worst, off = agreement
         named = ", ".join(f"{axis} {place}" for axis, place in zip(made.plan.axes, worst, strict=True))
         said += f" Preview and exact values: correlation {r:.3f}; worst at {named}, off by {off:.3f} {unit}."
+    said += f" {why}" if (why := getattr(made, "no_preview", "")) else ""
     st.caption(plain(said if followed.running or made.complete else f"Stopped. {said}"))
     if preview is not None and not made.complete:
         st.markdown(

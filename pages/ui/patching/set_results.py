@@ -38,6 +38,8 @@ def show(state: UrlState, bench: Bench, show_plan: ShowPlan) -> None:
     plan = show_plan(state, bench)
     with above:
         pairs = pair_sets.show(state, bench, need_of(plan))
+    if state["pos"] is not None and state["pos"] >= len(pairs[0].clean):
+        state.set("pos", None)  # of a longer prompt
     key = ("pairs", pairs, kind, plan, bench.run.interventions)
     followed = follow(
         "patching.set", key,
@@ -56,7 +58,7 @@ def show(state: UrlState, bench: Bench, show_plan: ShowPlan) -> None:
     values, what = pair_results.show_statistic(state, made, pairs)
     shown = pictures.shown_of_pairs(state, values, what, plan)
     tokens = cached.common_tokens(bench.spec, _prompts(state, made.places, pairs))
-    drawn, payload = pictures.draw(state, tokens, shown, plan, None)
+    drawn, payload = pictures.draw(state, bench.card, tokens, shown, plan, None)
     offers.show(state, bench, plan)
     pair_results.show_pairs(state, made, pairs)
     with st.expander("How to read this"):
