@@ -27,6 +27,7 @@ from interp_core.models import LoadedModel
 from interp_core.partial import record_run, unembedding_columns
 from interp_core.prompt_pairs import PromptPair
 from interp_core.row_sweeps import BUDGET, Cells, Edit, check_attention_output, overwrite, sweep_rows
+from interp_core.sweep_memory import check_runs, gradients_fit
 from interp_core.types import Progress
 
 SweepSite = Literal[
@@ -73,6 +74,8 @@ class PatchingSweep:
     unit: str
     preview: Float[np.ndarray, "..."] | None = None
     """The gradient's estimate, in the metric's unit; NaN where no patch can have an effect, None without a gradient."""
+    no_preview: str = ""
+    """A sentence on why there is none, where one was asked for."""
 
     @property
     def effect(self) -> Float[np.ndarray, "..."]:
@@ -132,7 +135,7 @@ def patch_sweep(
         MemoryLimitError: The runs would not fit.
     """
     sweep = _Sweep(loaded, pair, metric.checked(), plan, read)
-    made = so_far or sweep.empty(sweep.preview() if preview and metric.has_gradient else None)
+    made = so_far or sweep.empty(preview)
     yield Progress(0.0, f"{made.exact.size:,} cells", made)
     done = int(made.exact.sum())
     for indices, scores in sweep.run(budget, made.exact):
@@ -162,6 +165,7 @@ class _Sweep:
             check_attention_output(loaded, pair.clean, pair.corrupted)
         self.layers = self.point.layers if plan.layer is None else (plan.layer,)
         points = {self.point, self._through}
+        check_runs(loaded, points, len(self.layers), n_pos)
         names = [point.hook(layer) for layer in self.layers for point in points]
         runs = {
             run: record_run(loaded.model, loaded.tokens(run.tokens), edits_of(loaded, run), keep=names)
@@ -182,15 +186,29 @@ class _Sweep:
         sizes = {"layer": self.loaded.card.n_layers, "pos": n_pos, "head": self.point.n_heads, "unit": self.point.width}
         return tuple(sizes[axis] for axis in self.plan.axes)
 
-    def empty(self, preview: Float[np.ndarray, "..."] | None) -> PatchingSweep:
+    def empty(self, wants_preview: bool) -> PatchingSweep:
         """The result before the first pass: cells before the first difference, or after `read`, are known."""
+        no_preview = self._no_preview() if wants_preview else ""
+        preview = self.preview() if wants_preview and not no_preview else None
         base = self.corrupted_score if self.plan.direction == "denoising" else self.clean_score
         known = ~self._wanted().cpu().numpy()
         score = np.full(self.shape, np.nan, np.float32) if preview is None else preview.copy()
         score[known] = base
         if preview is not None:
             preview[known] = np.nan  # nothing was foretold there: it must not count as agreement
-        return PatchingSweep(self.plan, score, known, self.clean_score, self.corrupted_score, self.metric.unit, preview)
+        ends = (self.clean_score, self.corrupted_score)
+        return PatchingSweep(self.plan, score, known, *ends, self.metric.unit, preview, no_preview)
+
+    def _no_preview(self) -> str:
+        """Why a gradient would foretell nothing, or cannot be had; empty where it can."""
+        if not self.metric.has_gradient:
+            return "No preview: a rank moves in steps, so it has no gradient."
+        if self.metric.kind == "kl" and self.plan.direction == "noising":
+            return "No preview: KL divergence from the clean run is smallest in the clean run itself, where its gradient is 0."
+        n_pos = len(self.pair.clean.tokens)
+        if not gradients_fit(self.loaded, {self.point, self._through}, len(self.layers), n_pos):
+            return f"No preview: a backward pass over {n_pos:,} tokens does not fit into the memory that is free."
+        return ""
 
     def _grid(self) -> dict[str, Int[Tensor, "..."]]:
         axes = torch.meshgrid(*(torch.arange(size) for size in self.shape), indexing="ij")

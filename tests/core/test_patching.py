@@ -11,7 +11,7 @@ import transformer_lens.patching as library
 from interp_core.attached import attached
 from interp_core.cell_edits import transplant
 from interp_core.edits import edits_of
-from interp_core.errors import InterpError, MetricError, PromptPairError
+from interp_core.errors import InterpError, MemoryLimitError, MetricError, PromptPairError
 from interp_core.gradients import score_gradients
 from interp_core.hooks import forward
 from interp_core.interventions import Intervention
@@ -185,6 +185,32 @@ def test_the_first_result_is_the_preview_and_exact_values_replace_it(tiny):
     assert np.isfinite(preview[:, 3:]).all()
     assert r == pytest.approx(np.corrcoef(exact[:, 3:].ravel(), preview[:, 3:].ravel())[0, 1], abs=1e-5)
     assert off == pytest.approx(abs(exact[worst] - preview[worst]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "direction", "said"),
+    [("kl", "noising", "its gradient is 0"), ("kl", "denoising", ""), ("rank", "noising", "a rank moves in steps")],
+)
+def test_where_a_gradient_foretells_nothing_there_is_no_preview_and_a_reason(tiny, kind, direction, said):
+    plan, metric = SweepPlan("resid_pre", direction=direction), Metric(kind, () if kind == "kl" else (5,))
+    made = next(patch_sweep(tiny, pair_of(tiny), metric, plan)).partial
+    assert (made.preview is None) == bool(said)
+    assert said in made.no_preview
+    assert bool(said) == bool(made.no_preview)
+
+
+def test_what_a_sweep_keeps_must_fit_and_a_preview_that_does_not_is_left_out(tiny, monkeypatch):
+    run = next(patch_sweep(tiny, pair_of(tiny), METRIC, SweepPlan("pattern")))
+    assert run.partial.preview is not None
+    patterns = 2 * 3 * 4 * len(CLEAN) ** 2 * 4
+    monkeypatch.setattr("interp_core.sweep_memory.free_bytes", lambda device: 10 * patterns)
+    made = finish(patch_sweep(tiny, pair_of(tiny), METRIC, SweepPlan("pattern")))
+    assert made.complete
+    assert made.preview is None
+    assert "does not fit into the memory" in made.no_preview
+    monkeypatch.setattr("interp_core.sweep_memory.free_bytes", lambda device: patterns)
+    with pytest.raises(MemoryLimitError, match="Keeping pattern of both prompts over 9 tokens"):
+        finish(patch_sweep(tiny, pair_of(tiny), METRIC, SweepPlan("pattern")))
 
 
 @pytest.mark.parametrize("plan", [SweepPlan("z", True), SweepPlan("resid_pre"), SweepPlan("mlp_post", False, 1)])
