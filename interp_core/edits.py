@@ -178,7 +178,10 @@ def fitted(
 
 
 def _check_positions(loaded: LoadedModel, spec: Intervention, n_pos: int) -> None:
-    over = [pos for pos in spec.positions or () if pos >= n_pos]
+    plain = not spec.sae and not spec.function
+    is_pattern = plain and point_named(loaded.hook_points, spec.point).axes == "head query_pos key_pos"
+    keys = spec.units if is_pattern else None  # a pattern's last axis is key positions
+    over = [pos for pos in (*(spec.positions or ()), *(keys or ())) if pos >= n_pos]
     if over:
         raise InterventionError(
             f"{spec.label}: the prompt has {n_pos} tokens, so there is no position {over[0]}. The last one is {n_pos - 1}."

@@ -294,6 +294,7 @@ def test_what_is_no_intervention_is_said(text, sentence):
         ("zero embed L1", "stands outside the layers"),
         ("mean pattern L1", "different sizes"),
         ("zero z L1 P9", "no position 9"),
+        ("zero pattern L0 U9", "has 9 tokens, so there is no position 9. The last one is 8"),
         ("patch z L1 from:a", "do not correspond"),
         ("patch z L1 P7 from:a", "has only"),
         ("patch z L1 P7 from:a Q5", "no position 5"),
