@@ -316,9 +316,9 @@ def test_a_norm_behind_the_mlp_is_not_what_the_mlp_reads(tiny, monkeypatch):
     run = hook_survey._run
 
     def as_elsewhere(bridge, names, n_pos):
-        seen = run(bridge, names, n_pos)
+        seen, logits = run(bridge, names, n_pos)
         moved = {name: value + 1 for name, value in seen.items() if name.endswith(("ln2.hook_in", "o.hook_out"))}
-        return seen | moved
+        return seen | moved, logits
 
     monkeypatch.setattr(hook_survey, "_run", as_elsewhere)
     names = {point.name for point in hook_survey.find_hook_points(tiny.model)}
