@@ -31,7 +31,6 @@ from interp_core.harvest.feature_table import TopTokens, automatic_label
 from interp_core.harvest.harvesting import harvest, prepare, work_folder
 from interp_core.harvest.histogram import band_shares, bin_edges, quantiles
 from interp_core.harvest.plan import HarvestPlan, plan_from_json
-from interp_core.harvest.ray_executor import run_on_ray
 from interp_core.harvest.records import QUANTILES
 from interp_core.jobs import finish
 from interp_core.models import load_model
@@ -222,23 +221,8 @@ def test_a_driver_that_is_killed_with_its_workers_leaves_none_behind_and_is_gone
     _, alive = psutil.wait_procs(children, timeout=30)
     assert not alive
     for folder in (out, tmp_path / "undisturbed"):
-        assert run_command(folder).wait() == 0
+        assert main([*command[3:], "--out", str(folder), "--threads", "1"]) == 0
     assert content_of(out) == content_of(tmp_path / "undisturbed")
-
-
-def test_ray_gives_the_same_bytes(run):
-    pytest.importorskip("ray")
-
-    def execute(prepared, work):
-        return run_on_ray(work, prepared.todo, workers=2, threads=1, device="cpu", address="")
-
-    assert content_of(run("ray", execute=execute).folder) == content_of(run("serial").folder)
-
-
-def test_without_ray_a_sentence_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(HarvestError, match="Ray is not installed"):
-        finish(run_on_ray(tmp_path, [0], workers=1, threads=1, device="cpu", address=""))
 
 
 def test_what_is_there_is_not_computed_again_and_another_is_refused(run, monkeypatch):
