@@ -114,7 +114,7 @@ def main() -> int:
         spec = ModelSpec.parse("")
         real = load_model(spec, find_folder(spec))
         held_sae(real, SAE)
-        shipped = find_harvests(held_sae(real, SAE).checksum)[0][0]
+        shipped = find_harvests(held_sae(real, SAE).checksum, real.card)[0][0]
         say("opening features")
         opened = open_features(real, shipped)
         with tempfile.TemporaryDirectory() as name:

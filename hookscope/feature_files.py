@@ -51,7 +51,7 @@ def write_features(
     Raises:
         InterpError: There is no such SAE or feature, the harvest is damaged, or the path cannot be written.
     """
-    path, found = Path(path), harvest_of(sae, harvest)
+    path, found = Path(path), harvest_of(model, sae, harvest)
     d_sae = found_config(sae).d_sae
     chosen = choose_features(features, d_sae) if isinstance(features, str) else tuple(features)
     if not chosen:

@@ -55,7 +55,7 @@ def feature_document(
     model: LoadedModel, sae: str, feature: int, *, harvest: Harvested = None, effects: bool = False
 ) -> dict[str, Any]:
     """What `show_feature` shows, as plain values; `docs/features.md` describes it."""
-    found = harvest_of(sae, harvest)
+    found = harvest_of(model, sae, harvest)
     (document,) = dashboards(model, sae, found, [feature])
     if not effects:
         return document
@@ -105,7 +105,7 @@ def show_features_on(
     Raises:
         InterpError: The SAE or an intervention does not fit, or no feature is active there.
     """
-    run, found = run_of(model, prompt), harvest_of(sae, harvest)
+    run, found = run_of(model, prompt), harvest_of(model, sae, harvest)
     n_pos = len(run.tokens)
     at = pos + n_pos if pos < 0 else pos
     if not 0 <= at < n_pos:
@@ -119,6 +119,11 @@ def show_features_on(
             "No token follows the last position, so there is no loss to have an effect on. Give an earlier pos."
         )
     active = active_features(model, run, sae, at, found)
+    if active.left_out:
+        raise InterpError(
+            f"The stream at position {at} is beyond the norm that {sae} was trained up to, so its features mean nothing "
+            "there. Choose another position."
+        )
     if not len(active.feature):
         raise InterpError(f"No feature of {sae} is active at position {at}. Choose another position.")
     places, exact = active.ranked(rank)[:k], np.full(k, np.nan)
@@ -155,8 +160,8 @@ def remove_features(
     return finish(_remove_features(model, run_of(model, prompt), sae, wanted, reach=reach))
 
 
-def harvest_of(sae: str, harvest: Harvested = None) -> Harvest | None:
-    """The harvest that is named, or the largest of the SAE on this machine; None where there is none.
+def harvest_of(model: LoadedModel, sae: str, harvest: Harvested = None) -> Harvest | None:
+    """The harvest that is named, or the largest of the SAE on this model and machine; None where there is none.
 
     Raises:
         InterpError: There is no such SAE, or the harvest that was named cannot be opened.
@@ -165,7 +170,7 @@ def harvest_of(sae: str, harvest: Harvested = None) -> Harvest | None:
         return harvest
     if harvest is not None:
         return open_harvest(Path(harvest))
-    found, _ = find_harvests(checksum_of(found_folder(sae)))
+    found, _ = find_harvests(checksum_of(found_folder(sae)), model.card)
     return found[0] if found else None
 
 

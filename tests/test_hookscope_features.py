@@ -56,7 +56,7 @@ def test_a_feature_is_a_picture_with_the_largest_harvest_s_examples(model):
 
 
 def test_effects_are_on_the_top_examples_and_are_exact(model):
-    harvested = hookscope.features.harvest_of(NAME)
+    harvested = hookscope.features.harvest_of(model, NAME)
     feature = int(harvested.dense("fired").argmax())
     document = hookscope.feature_document(model, NAME, feature, effects=True)
     with_losses = [one for one in document["examples"] if "losses" in one]
