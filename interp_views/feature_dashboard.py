@@ -90,9 +90,9 @@ class _Pool:
         return [start, values.size]
 
     def tokens(self, tokens: Sequence[str], ids: Sequence[int] | None = None) -> list[int]:
-        start = len(self.places)
-        for token, index in zip(tokens, ids or [_NO_ID] * len(tokens), strict=True):
-            self.places.append(self.words.setdefault((token, int(index)), len(self.words)))
+        start, words = len(self.places), self.words
+        found = zip(tokens, ids or [_NO_ID] * len(tokens), strict=True)
+        self.places += [words.setdefault(word, len(words)) for word in found]
         return [start, len(tokens)]
 
     def feature(self, view: FeatureView) -> dict[str, object]:

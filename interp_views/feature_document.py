@@ -105,7 +105,7 @@ def _examples(found: list[Any]) -> list[tuple[int, ExampleText]]:
 
 
 def _example(number: int, one: dict[str, Any]) -> ExampleText:
-    tokens = tuple(map(_text, one["tokens"]))
+    tokens = _texts(one["tokens"])
     if not 0 < len(tokens) <= MOST_TOKENS:
         raise ValueError(f"Example {number} has {len(tokens):,} tokens: it must have 1 to {MOST_TOKENS:,}.")
     document, place = one.get("document"), one.get("place")
@@ -113,7 +113,7 @@ def _example(number: int, one: dict[str, Any]) -> ExampleText:
     ids = one.get("ids")
     return ExampleText(
         tokens=tokens,
-        ids=tuple(map(_whole, ids)) if ids else (-1,) * len(tokens),
+        ids=_wholes(ids) if ids else (-1,) * len(tokens),
         activations=_numbers(one["activations"]),
         peak=_whole(one["peak"]),
         activation=_number(one["activation"]),
@@ -165,7 +165,7 @@ def _rows(table: dict[str, Any]) -> Rows:
 
 def _bars(found: Any) -> Bars | None:
     return found and Bars(
-        np.array([_whole(count) for count in found["counts"]], np.int64), _numbers(found["edges"]).astype(np.float64), bool(found["log"])
+        np.array(_wholes(found["counts"]), np.int64), _numbers(found["edges"]).astype(np.float64), bool(found["log"])
     )  # fmt: skip
 
 
@@ -173,11 +173,28 @@ def _scores(found: Sequence[Any] | None, place: int) -> TokenScores | None:
     """Rows of a token, perhaps its id, and a number that stands at `place`."""
     if not found:
         return None
-    return TokenScores(tuple(_text(row[0]) for row in found), _numbers([row[place] for row in found]))
+    return TokenScores(_texts([row[0] for row in found]), _numbers([row[place] for row in found]))
+
+
+# A dashboard holds thousands of values, all but always of one type and in range, which a few calls tell of a whole list.
 
 
 def _numbers(values: Sequence[Any]) -> np.ndarray:
+    if set(map(type, values)) == {float} and max(values) <= _LARGEST and min(values) >= -_LARGEST:
+        return np.array(values, np.float32)
     return np.array([_number(value) for value in values], np.float32)
+
+
+def _wholes(values: Sequence[Any]) -> tuple[int, ...]:
+    if set(map(type, values)) == {int} and max(values) < 2**53 and min(values) > -(2**53):
+        return tuple(values)
+    return tuple(map(_whole, values))
+
+
+def _texts(values: Sequence[Any]) -> tuple[str, ...]:
+    if set(map(type, values)) == {str} and "".join(values).isascii() and max(map(len, values)) <= _MOST_TEXT:
+        return tuple(values)
+    return tuple(map(_text, values))
 
 
 def _number(value: Any) -> float:

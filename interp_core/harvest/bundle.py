@@ -176,7 +176,7 @@ class Harvest:
         return tuple(
             Example(
                 row["kind"], row["activation"], row["document"], row["place"], row["peak"], tuple(row["tokens"]),
-                tuple(spelled[token] for token in row["tokens"]), np.array(row["activations"], np.float32),
+                tuple(map(spelled.__getitem__, row["tokens"])), np.array(row["activations"], np.float32),
             )
             for row in rows
         )  # fmt: skip

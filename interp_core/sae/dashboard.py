@@ -184,7 +184,7 @@ def _example(example: Example) -> Document:
     return {
         "kind": example.kind, "activation": example.activation, "document": example.document, "place": example.place,
         "peak": example.peak, "tokens": list(example.str_tokens), "ids": list(example.tokens),
-        "activations": [_number(value) for value in example.activations.tolist()],
+        "activations": _numbers(example.activations.tolist()),
     }  # fmt: skip
 
 
@@ -193,6 +193,12 @@ def _text(harvest: Harvest) -> Document:
         "tokens": harvest.counts["tokens"], "documents": harvest.documents["all"], "context": harvest.facts["plan"]["context"],
         "source": harvest.facts.get("source"), "left_out": harvest.counts["left_out"],
     }  # fmt: skip
+
+
+def _numbers(values: list[float]) -> list[float | None]:
+    if not math.isfinite(sum(values)):
+        return list(map(_number, values))
+    return list(map(float, ("%.6g " * len(values) % tuple(values)).split()))  # as `_number` does, all at once
 
 
 def _number(value: float) -> float | None:
