@@ -67,14 +67,13 @@ def _show_sum(bench: Bench, found: "LogitAttribution") -> None:
             "Sum of all parts", f"{found.total:.4f}", help="Embedding, attention and MLP of every layer, constant."
         )
         st.metric("The model's own", f"{found.logit:.4f}", help="Logits, from a forward pass.")
+        changed = bool(bench.run.interventions) and abs(found.remainder) > _SHOWN_REMAINDER
+        left_over = f"{found.remainder:.4f}" if changed else f"{found.remainder:.0e}"
         st.metric(
-            "Left over",
-            f"{found.remainder:.0e}".replace("-", "−", 1) if found.remainder < 0 else f"{found.remainder:.0e}",
-            help="What interventions behind the residual stream changed."
-            if bench.run.interventions and abs(found.remainder) > _SHOWN_REMAINDER
-            else "Rounding.",
-        )
-        if found.interventions.any():
+            "Left over", f"−{left_over[1:]}" if found.remainder < 0 else left_over,
+            help="What interventions behind the residual stream changed." if changed else "Rounding.",
+        )  # fmt: skip
+        if np.abs(found.interventions).max() > _SHOWN_REMAINDER:
             st.metric(
                 "Put in by interventions", f"{found.interventions.sum():+.4f}",
                 help="What interventions on the stream itself added; it is part of the sum.",
