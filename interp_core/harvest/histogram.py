@@ -1,5 +1,6 @@
 """Histograms of activations in fixed steps of an eighth of an octave, and what they tell. No torch here."""
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,12 +17,15 @@ N_BINS = (RANGE[1] - RANGE[0]) * PER_OCTAVE + 2
 """Bin 0 holds what lies under 2^-16, the last one what lies at 2^16 or over; eight equal steps an octave between."""
 
 
+@functools.cache
 def bin_edges(octaves: tuple[int, int] = RANGE) -> Float[np.ndarray, " edge"]:
     """Lower edge of each bin between two powers of 2, and at last infinity: one more than there are bins."""
     first, last = octaves
     steps = range((last - first) * PER_OCTAVE)
     inner = [2.0 ** (first + step // PER_OCTAVE) * (1 + step % PER_OCTAVE / PER_OCTAVE) for step in steps]
-    return np.array([0.0, *inner, 2.0**last, np.inf])
+    edges = np.array([0.0, *inner, 2.0**last, np.inf])
+    edges.flags.writeable = False  # every feature of every bundle shares them
+    return edges
 
 
 def quantiles(
